@@ -1,0 +1,5 @@
+"""`python -m gerdata.cli` is `gerdata`."""
+
+from gerdata.cli import main
+
+main()

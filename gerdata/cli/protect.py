@@ -1,0 +1,43 @@
+"""`gerdata protect`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gerdata.cli.answer import options_of, say_plan, say_stage
+from gerdata.cli.options import Work, command
+
+
+@command
+def protect(
+    dataset: Annotated[Path | None, typer.Argument(help="An ingested dataset [default: WORKSPACE/ingested].")] = None,
+    recipe: Annotated[str, typer.Option(help="A protect recipe, by name or path.")] = "whole-frame",
+    accept_raw: Annotated[
+        bool, typer.Option("--accept-raw", help="Run a recipe that leaves faces or voices as they are.")
+    ] = False,
+    *,
+    shared: Work,
+) -> None:
+    """Faces and voices out of reach, metadata gone, everything encoded anew.
+
+    The default recipe, whole-frame, needs no detector: frames shrink to 32x32 pixels and the sound is muted.
+
+    Example: gerdata protect --recipe whole-frame
+    """
+    from gerdata.engine.run import run
+    from gerdata.privacy.stage import job_of
+    from gerdata.recipe import ProtectRecipe, load
+    from gerdata.store.dataset import Dataset
+    from gerdata.store.private import look_private, open_private
+
+    how = load(ProtectRecipe, "protect", recipe, tuple(shared.set))
+    out = shared.out or shared.workspace / "protected"
+    ingested = Dataset(dataset or shared.workspace / "ingested")
+    ingested.header()
+    private = look_private(shared.private_root) if shared.dry_run else open_private(shared.private_root, shared.key)
+    job = job_of(ingested, Path(recipe).stem, how, out, private, accept_raw, shared.limit)
+    if shared.dry_run:
+        say_plan(shared, "protect", job)
+        return
+    say_stage(shared, "protect", out, run(job, options_of(shared)), protection=job.protection)

@@ -1,0 +1,74 @@
+"""`gerdata train`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gerdata.cli.answer import note, say
+from gerdata.cli.options import Shared, command
+
+
+@command
+def train(
+    release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
+    recipe: Annotated[str, typer.Option(help="A train recipe, by name or path.")] = "cross-attention-tiny",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of what makes a run the same.")] = 2,
+    *,
+    shared: Shared,
+) -> None:
+    """Train the reference model on a release, and measure it by epoch.
+
+    Goes on from the last finished epoch. The epoch that is kept is the best on validation; test, where the release has
+    one, is looked at once.
+
+    Example: gerdata train --recipe cross-attention-tiny --set lr=3e-4
+    """
+    from gerdata.learn.run import clear
+    from gerdata.learn.train import train
+    from gerdata.recipe import TrainRecipe, load
+    from gerdata.store.dataset import Dataset, the_release
+
+    how = load(TrainRecipe, "train", recipe, tuple(shared.set))
+    release = release or the_release(shared.workspace)
+    out = shared.out or shared.workspace / "runs" / Path(recipe).stem
+    counts = Dataset(release).header().counts
+    if shared.dry_run:
+        line = f"would train {recipe} for {how.epochs} epochs on {counts.splits.get('train', 0)} clips → {out}"
+        say(shared, "train", out, line, status="planned", read=counts.written)
+        return
+    if shared.overwrite:
+        clear(out)
+    run = train(how, release, out, shared.seed, _teller(shared.quiet), threads)
+    kind, figures = run.best.data_kind, run.test or run.best
+    line = (
+        f"{run.best.data_kind} · best epoch {run.best_epoch}: validation accuracy {run.best.accuracy:.3f}, macro-F1 "
+        f"{run.best.macro_f1:.3f}, UAR {run.best.uar:.3f} · {figures.split} accuracy {figures.accuracy:.3f} "
+        f"[{figures.accuracy_low:.3f}, {figures.accuracy_high:.3f}] → {out}"
+    )
+    if kind == "synthetic":
+        note(shared, "trained and measured on synthetic data; the figures say nothing about real groups")
+    if run.protection and "not obfuscated" in run.protection:
+        note(shared, "trained on data that are NOT OBFUSCATED")
+    say(shared, "train", out, line, **_document(run.model_dump(mode="json")))
+
+
+def _document(run: dict[str, object]) -> dict[str, object]:
+    keys = (
+        "synthetic",
+        "protection",
+        "clips",
+        "unlabelled",
+        "parameters",
+        "selection",
+        "best_epoch",
+        "best",
+        "last",
+        "test",
+    )
+    return {key: run[key] for key in keys}
+
+
+def _teller(quiet: bool):  # type: ignore[no-untyped-def]
+    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))

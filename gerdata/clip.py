@@ -1,0 +1,97 @@
+"""The nouns everything else is about: `Clip`, `Sample`, `Structure`."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Frames = npt.NDArray[np.uint8]
+Audio = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float32]
+
+SAMPLE_RATE_HZ = 16_000
+CLASSES = ("positive", "neutral", "negative")  # VGAF's order (Sharma et al. 2019)
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Where people are, in pixels of the stored frame: origin top left, x before y.
+
+    `heads: float32 [T, P, 4]` boxes x0 y0 x1 y1; `bodies: float32 [T, P, 17, 3]` COCO-17 x, y, visibility
+    (0 not labelled, 1 hidden, 2 seen); `faces: float32 [T, P, 68, 2]`. Missing is NaN. P is one person over all T;
+    a clip without people has P = 0.
+    """
+
+    heads: Points
+    bodies: Points
+    faces: Points
+
+    def __post_init__(self) -> None:
+        t, p = self.heads.shape[:2]
+        wanted = {"heads": (t, p, 4), "bodies": (t, p, 17, 3), "faces": (t, p, 68, 2)}
+        for name, shape in wanted.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise ValueError(f"Structure.{name}: expected float32 {shape}, came {array.dtype} {array.shape}")
+
+    @classmethod
+    def empty(cls, t: int, p: int = 0) -> "Structure":
+        """All missing, for T frames and P people."""
+        return cls(*(np.full((t, p, *tail), np.nan, np.float32) for tail in ((4,), (17, 3), (68, 2))))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled stretch of one source: the row of a manifest. Only columns that may be published.
+
+    `id` and `group` are pseudonyms. `label` is None where the source had none. `duration_s` is rounded to 0.1 s, so
+    that it does not identify the source. `n_frames` frames of `height_px` x `width_px` are kept (0 before `protect`).
+    """
+
+    id: str
+    group: str
+    label: str | None
+    split: str | None
+    duration_s: float
+    n_frames: int = 0
+    height_px: int = 0
+    width_px: int = 0
+    has_audio: bool = False
+    is_synthetic: bool = False
+    protection: str = "none"
+    n_people: int | None = None
+    label_soft: tuple[float, ...] | None = None
+    label_margin: float | None = None
+    label_rule: str | None = None
+    flags: tuple[str, ...] = ()
+    plan: str | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clip's kept frames and sound.
+
+    `frames: uint8 [T, H, W, 3]` RGB, frame i taken at (i + 1/2)/T of the duration; `audio: float32 [N]` at 16 kHz mono
+    in [-1, 1], zeros when there was none (`clip.has_audio` is then False); `structure` is None where nothing is known
+    about people, or where it may not be passed on.
+    """
+
+    clip: Clip
+    frames: Frames
+    audio: Audio
+    structure: Structure | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.shape[3] != 3 or self.frames.dtype != np.uint8:
+            came = f"{self.frames.dtype} {self.frames.shape}"
+            raise ValueError(f"Sample.frames: expected uint8 [T, H, W, 3], came {came}")
+        if self.audio.ndim != 1 or self.audio.dtype != np.float32:
+            raise ValueError(f"Sample.audio: expected float32 [N], came {self.audio.dtype} {self.audio.shape}")
+        if self.structure is not None and self.structure.heads.shape[0] != self.frames.shape[0]:
+            raise ValueError(f"Sample.structure: {self.structure.heads.shape[0]} frames for {self.frames.shape[0]}")
+
+
+def kept_times_s(n: int, duration_s: float) -> npt.NDArray[np.float64]:
+    """When the kept frames are taken: (i + 1/2)/n of the duration, seconds from the start of the clip."""
+    return (np.arange(n) + 0.5) / n * duration_s

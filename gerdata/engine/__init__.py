@@ -1,0 +1,1 @@
+"""How work is done, whatever the work: parts, limits, crashes, resuming, two sums. Knows nothing of media."""

@@ -1,0 +1,239 @@
+"""A release as a dataset of tensors: read by offset, decoded once, changed by named chance.
+
+Only the members a model needs are opened. What chance does to a training clip is a `Change`, drawn from (seed, epoch,
+id) alone, so neither the order of clips nor a resumed run alters it.
+"""
+
+import hashlib
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from gerdata.chance import rng_for
+from gerdata.clip import SPLITS, Audio, Frames
+from gerdata.errors import DatasetError
+from gerdata.learn.features import cut_segments, log_mel
+from gerdata.learn.metrics import DataKind
+from gerdata.manifest import Header, Row, read_rows
+from gerdata.media.audio import decode_audio
+from gerdata.media.images import decode_jpeg
+from gerdata.store.members import decode_structure
+
+CACHE_LIMIT_BYTES = 2 << 30  # a split whose tensors take more is decoded anew each epoch
+HIDDEN_GREY = 128  # what a head is filled with when it is hidden
+
+Modality = Literal["both", "video", "audio"]
+Hide = Literal["none", "heads-and-sound"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """In what form a model takes a clip."""
+
+    image_px: int
+    mels: int
+    segments: int
+    segment_s: float
+    modality: Modality
+
+
+class Item(NamedTuple):
+    """One clip for the model."""
+
+    id: str
+    video: Tensor  # uint8 [T, 3, h, w]
+    audio: Tensor  # float32 dB [S, 1, mels, columns]
+    label: int
+    has_video: bool
+    has_audio: bool
+
+
+class Batch(NamedTuple):
+    """B clips for the model."""
+
+    ids: tuple[str, ...]
+    video: Tensor  # uint8 [B, T, 3, h, w]
+    audio: Tensor  # float32 dB [B, S, 1, mels, columns]
+    labels: Tensor  # int64 [B]
+    has_video: Tensor  # bool [B]
+    has_audio: Tensor  # bool [B]
+
+
+class Change(NamedTuple):
+    """What chance decided for one training clip in one epoch."""
+
+    flip: bool
+    drop: Literal["none", "video", "audio"]
+
+
+class ReleaseSplit(Dataset[Item]):
+    """The labelled clips of one split of a release, in the order of its manifest.
+
+    Clips without a label are left out and counted in `unlabelled`. `hide="heads-and-sound"` fills every known head with
+    one grey and takes the sound away: a control that leaves a model nothing it should need.
+    """
+
+    def __init__(self, release: Path, split: str, form: Form, hide: Hide = "none") -> None:
+        self.release, self.split, self.form, self.hide = release, split, form, hide
+        self.header = read_header(release)
+        rows = read_rows(release / "manifest" / f"{split}.parquet")
+        self.rows = [row for row in rows if row.clip.label is not None]
+        self.unlabelled = len(rows) - len(self.rows)
+        self.labels = [self._label(row) for row in self.rows]
+        self._frames = [i for i, member in enumerate(self.header.members) if member.endswith(".jpg")]
+        self._audio = self._member("flac", "wav")
+        self._structure = self._member("structure.npz") if hide == "heads-and-sound" else -1
+        self._tars: dict[str, mmap.mmap] = {}
+        self._decoded: dict[int, tuple[Tensor, Tensor]] = {}
+        if not self._frames:
+            raise DatasetError(f"{release}: expected still frames (fNN.jpg) in each sample; shard it again as frames")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Item:
+        clip = self.rows[index].clip
+        video, audio = self._decoded[index] if index in self._decoded else self._decode(index)
+        has_audio = clip.has_audio and self.form.modality != "video" and self.hide == "none"
+        return Item(clip.id, video, audio, self.labels[index], self.form.modality != "audio", has_audio)
+
+    @property
+    def data_kind(self) -> DataKind:
+        """Whether the clips are all synthetic, all real, or mixed."""
+        synthetic = sum(row.clip.is_synthetic for row in self.rows)
+        return "synthetic" if synthetic == len(self.rows) else "mixed" if synthetic else "real"
+
+    def shuffle_labels(self, seed: int) -> None:
+        """Deal the labels out anew: a control in which no clip tells its class."""
+        order = rng_for(seed, "shuffled-labels", self.split).permutation(len(self.labels))
+        self.labels = [self.labels[i] for i in order]
+
+    def _decode(self, index: int) -> tuple[Tensor, Tensor]:
+        row = self.rows[index]
+        try:
+            frames = [decode_jpeg(self._read(row, i)) for i in self._frames]
+            sound = decode_audio(self._read(row, self._audio))
+        except DatasetError as error:
+            raise DatasetError(f"{self.release}: clip {row.clip.id}: {error}; run verify") from None
+        if self._structure >= 0:
+            heads = decode_structure(self._read(row, self._structure)).heads
+            frames = [hide_heads(frame, boxes) for frame, boxes in zip(frames, heads, strict=True)]
+        decoded = video_tensor(frames, self.form), audio_tensor(sound, self.form)
+        if len(self.rows) * sum(tensor.nbytes for tensor in decoded) <= CACHE_LIMIT_BYTES:
+            self._decoded[index] = decoded
+        return decoded
+
+    def _read(self, row: Row, member: int) -> bytes:
+        tar = self._open(row.shard or "")
+        start, length = row.member_offset[member], row.member_length[member]
+        if start < 0 or length < 0 or start + length > len(tar):
+            raise DatasetError(f"{self.release}/{row.shard}: clip {row.clip.id} lies beyond its end; run verify")
+        return tar[start : start + length]
+
+    def _open(self, shard: str) -> mmap.mmap:
+        if shard not in self._tars:
+            path = PurePosixPath(shard)
+            if path.is_absolute() or ".." in path.parts or not (self.release / path).is_file():
+                raise DatasetError(f"{self.release}: the manifest names shard {shard!r}, which is not in the release")
+            with (self.release / path).open("rb") as file:
+                self._tars[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._tars[shard]
+
+    def _member(self, *names: str) -> int:
+        for name in names:
+            if name in self.header.members:
+                return self.header.members.index(name)
+        raise DatasetError(
+            f"{self.release}: samples hold {', '.join(self.header.members)}; this needs {' or '.join(names)}"
+        )
+
+    def _label(self, row: Row) -> int:
+        if row.clip.label not in self.header.classes:
+            known = ", ".join(self.header.classes)
+            raise DatasetError(f"{self.release}: clip {row.clip.id} has label {row.clip.label!r}, classes are {known}")
+        return self.header.classes.index(row.clip.label)
+
+
+def read_header(release: Path) -> Header:
+    """The header of a finished release; `DatasetError` where there is none."""
+    path = release / "dataset.json"
+    if not path.is_file():
+        raise DatasetError(f"{release}: expected a finished release with dataset.json, found none; run shard first")
+    return Header.read(path.read_bytes(), str(path))
+
+
+def release_fingerprint(release: Path) -> str:
+    """64 hex digits that name the release: its header, which lists the sums of its tars, and its manifests."""
+    digest = hashlib.sha256((release / "dataset.json").read_bytes())
+    for split in SPLITS:
+        path = release / "manifest" / f"{split}.parquet"
+        digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return digest.hexdigest()
+
+
+def video_tensor(frames: list[Frames], form: Form) -> Tensor:
+    """Frames [H, W, 3] to uint8 [T, 3, h, w], resized to a square by area; the aspect is not kept, as in the papers."""
+    size = (form.image_px, form.image_px)
+    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])  # [T, h, w, 3]
+    return torch.from_numpy(small).permute(0, 3, 1, 2)  # [T, 3, h, w], in memory still h, w, 3
+
+
+def audio_tensor(sound: Audio, form: Form) -> Tensor:
+    """A waveform [N] at 16 kHz to log-mel segments, float32 dB [S, 1, mels, columns]."""
+    return log_mel(cut_segments(torch.from_numpy(sound), form.segments, form.segment_s), form.mels).unsqueeze(1)
+
+
+def hide_heads(frame: Frames, boxes: np.ndarray) -> Frames:
+    """A copy of `frame` with every box of `boxes: float32 [P, 4]` filled, rounded outwards; NaN boxes are skipped."""
+    height, width = frame.shape[:2]
+    covered = frame.copy()
+    for x0, y0, x1, y1 in boxes[~np.isnan(boxes).any(axis=1)].astype(np.float64):
+        left, right = max(0, int(np.floor(x0))), min(width, int(np.ceil(x1)))
+        top, bottom = max(0, int(np.floor(y0))), min(height, int(np.ceil(y1)))
+        covered[top : max(top, bottom), left : max(left, right)] = HIDDEN_GREY
+    return covered
+
+
+def draw_change(seed: int, epoch: int, item: Item, flip_share: float, drop_share: float) -> Change:
+    """Decide what happens to one clip in one epoch. A clip never loses the only modality it has."""
+    rng = rng_for(seed, "augment", epoch, item.id)
+    flip, lose, which = rng.random() < flip_share, rng.random() < drop_share, rng.random() < 0.5
+    if not (lose and item.has_video and item.has_audio):
+        return Change(flip, "none")
+    return Change(flip, "video" if which else "audio")
+
+
+def apply_change(item: Item, change: Change) -> Item:
+    """The clip after a change; its sound knows no left and right."""
+    return item._replace(
+        video=item.video.flip(3) if change.flip else item.video,
+        has_video=item.has_video and change.drop != "video",
+        has_audio=item.has_audio and change.drop != "audio",
+    )
+
+
+def collate(items: list[Item]) -> Batch:
+    """Items side by side; all of one release have the same shapes."""
+    ids, video, audio, labels, has_video, has_audio = zip(*items, strict=True)
+    return Batch(
+        ids,
+        torch.stack(video),  # [B, T, 3, h, w]
+        torch.stack(audio),  # [B, S, 1, mels, columns]
+        torch.tensor(labels),
+        torch.tensor(has_video),
+        torch.tensor(has_audio),
+    )
+
+
+def batches(order: list[int], size: int) -> Iterator[list[int]]:
+    """`order` in runs of `size`; the last may be shorter."""
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -1,0 +1,113 @@
+"""Figures of a model on a split, and what a finished run says about one clip."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from gerdata.clip import Audio, Frames
+from gerdata.errors import DatasetError
+from gerdata.learn.cross_attention import CrossAttention
+from gerdata.learn.data import (
+    Batch,
+    Form,
+    Hide,
+    Item,
+    Modality,
+    ReleaseSplit,
+    audio_tensor,
+    batches,
+    collate,
+    video_tensor,
+)
+from gerdata.learn.metrics import Metrics, measure
+from gerdata.learn.run import Run, load_weights
+from gerdata.recipe import TrainRecipe
+
+BATCH = 64  # clips at once where nothing is learned; figures do not depend on it beyond rounding
+
+
+class Trained(NamedTuple):
+    """A finished run, ready to be asked."""
+
+    run: Run
+    model: CrossAttention
+    form: Form
+
+
+def form_of(recipe: TrainRecipe) -> Form:
+    """In what form a recipe's model takes a clip."""
+    return Form(recipe.image_px, recipe.mels, recipe.segments, recipe.segment_s, recipe.modality)
+
+
+def load(run: Path) -> Trained:
+    """The kept weights of a finished run, in evaluation mode."""
+    told = Run.read(run)
+    recipe = told.identity.recipe
+    model = CrossAttention(len(told.identity.classes), recipe.width, recipe.dropout)
+    load_weights(run, model)
+    model.eval()
+    return Trained(told, model, form_of(recipe))
+
+
+def evaluate(
+    run: Path, release: Path, split: str = "test", modality: Modality = "both", hide: Hide = "none"
+) -> Metrics:
+    """Figures of a finished run on one split of a release.
+
+    `modality="video"` or `"audio"` puts the null token in place of the other, as far as the run has learned both;
+    `hide="heads-and-sound"` takes both away. `DatasetError` where the classes are not those of the run.
+    """
+    trained = load(run)
+    form = trained.form if modality == "both" else _only(trained.form, modality)
+    data = ReleaseSplit(release, split, form, hide)
+    if data.header.classes != trained.run.identity.classes:
+        raise DatasetError(
+            f"{release}: classes {', '.join(data.header.classes)}; the run at {run} knows "
+            f"{', '.join(trained.run.identity.classes)}"
+        )
+    return measure_split(trained.model, data)
+
+
+def measure_split(model: CrossAttention, data: ReleaseSplit) -> Metrics:
+    """Figures of a model on the labelled clips of a split; the model's mode is put back afterwards."""
+    if not len(data):
+        raise DatasetError(f"{data.release}: split {data.split!r} has no labelled clips; nothing can be measured")
+    was_training = model.training
+    model.eval()
+    called = [
+        model_logits(model, collate([data[i] for i in some])).argmax(dim=1)
+        for some in batches(list(range(len(data))), BATCH)
+    ]
+    model.train(was_training)
+    truth = np.array(data.labels, np.int64)
+    return measure(truth, torch.cat(called).numpy(), len(data.header.classes), data.split, data.data_kind)
+
+
+@torch.no_grad()
+def model_logits(model: CrossAttention, batch: Batch) -> torch.Tensor:
+    """float32 [B, classes]."""
+    logits: torch.Tensor = model(batch.video, batch.audio, batch.has_video, batch.has_audio).logits
+    return logits
+
+
+def predict(trained: Trained, frames: Frames, audio: Audio | None) -> dict[str, float]:
+    """Probability of each class for one clip: `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz or None."""
+    form = trained.form
+    item = Item(
+        id="",
+        video=video_tensor(list(frames), form),
+        audio=audio_tensor(np.zeros(0, np.float32) if audio is None else audio, form),
+        label=0,  # not read
+        has_video=form.modality != "audio",
+        has_audio=form.modality != "video" and audio is not None,
+    )
+    shares = model_logits(trained.model, collate([item])).softmax(dim=1)[0]
+    return dict(zip(trained.run.identity.classes, shares.tolist(), strict=True))
+
+
+def _only(form: Form, modality: Modality) -> Form:
+    if form.modality not in ("both", modality):
+        raise DatasetError(f"this run has learned {form.modality} alone; it cannot be asked about {modality}")
+    return Form(form.image_px, form.mels, form.segments, form.segment_s, modality)

@@ -1,0 +1,155 @@
+"""A run on disk: the kept weights, the state a run goes on from, figures by epoch, and `run.json`, written last.
+
+Nothing is pickled. Times, hosts and versions are not here: the same release, recipe, seed and threads give the same
+bytes.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from gerdata.errors import DatasetError, FingerprintError
+from gerdata.learn.metrics import Metrics
+from gerdata.recipe import TrainRecipe
+from gerdata.store.commit import write_atomic
+
+BEST, LAST, CURVE, DONE = "model.safetensors", "last.safetensors", "metrics.jsonl", "run.json"
+
+
+class Identity(BaseModel):
+    """What a run was made from; a run goes on only where all of it is the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recipe: TrainRecipe
+    classes: tuple[str, ...]
+    seed: int
+    release: str  # fingerprint
+    threads: int  # sums of floats depend on how they are shared out
+
+    def refuse_other(self, other: "Identity", where: Path) -> None:
+        """`FingerprintError` naming the first field in which the run at `where` is another one."""
+        mine, there = self.model_dump(mode="json"), other.model_dump(mode="json")
+        mine, there = mine | mine.pop("recipe"), there | there.pop("recipe")
+        for name, value in mine.items():
+            if there.get(name) != value:
+                raise FingerprintError(
+                    f"{where}: the run there has {name} {there.get(name)!r}, this one {value!r}; "
+                    "choose another place, or --overwrite to start anew"
+                )
+
+
+class Run(BaseModel):
+    """`run.json`: its presence means that the run is complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    identity: Identity
+    synthetic: bool  # every clip of every split used is synthetic
+    protection: str  # of the release
+    clips: dict[str, int]  # labelled clips by split
+    unlabelled: dict[str, int]  # clips left out by split
+    parameters: int
+    selection: str  # which split chose the epoch: its figures are not held out
+    best_epoch: int
+    best: Metrics
+    last: Metrics
+    test: Metrics | None  # held out; None where the release has no test split
+
+    @classmethod
+    def read(cls, run: Path) -> "Run":
+        """The finished run in a folder; `DatasetError` where there is none."""
+        try:
+            return cls.model_validate_json((run / DONE).read_bytes())
+        except FileNotFoundError:
+            raise DatasetError(f"{run}: expected a finished run with {DONE}, found none; run train first") from None
+        except ValidationError as error:
+            raise DatasetError(f"{run / DONE}: not a run of this gerdata ({str(error).splitlines()[0]})") from None
+
+    def write(self, run: Path) -> None:
+        write_atomic(run / DONE, (self.model_dump_json(indent=1) + "\n").encode())
+
+
+class Progress(NamedTuple):
+    """How far a run has come: epochs done, the best of them, and a line of figures for each."""
+
+    epochs: int = 0
+    best_epoch: int = 0
+    best_macro_f1: float = -1.0
+    curve: tuple[str, ...] = ()
+
+    def after(self, figures: Metrics, train_loss: float, lr: float) -> "Progress":
+        """One epoch further; an epoch that only equals the best does not replace it."""
+        epoch, better = self.epochs + 1, figures.macro_f1 > self.best_macro_f1
+        line = json.dumps({"epoch": epoch, "train_loss": train_loss, "lr": lr, **dataclasses.asdict(figures)})
+        return Progress(
+            epochs=epoch,
+            best_epoch=epoch if better else self.best_epoch,
+            best_macro_f1=figures.macro_f1 if better else self.best_macro_f1,
+            curve=(*self.curve, line),
+        )
+
+
+def save_epoch(run: Path, identity: Identity, progress: Progress, model: nn.Module, optimiser: AdamW) -> None:
+    """Commit a finished epoch. The state is written last: what it does not know of is done again, to the same bytes."""
+    if progress.best_epoch == progress.epochs:
+        write_atomic(run / BEST, save(_weights(model)))
+    write_atomic(run / CURVE, "".join(line + "\n" for line in progress.curve).encode())
+    state = {f"model.{name}": tensor for name, tensor in _weights(model).items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            state[f"optimiser.{key}.{name}"] = value.contiguous()
+    told = {"identity": identity.model_dump(mode="json"), "progress": progress[:3]}
+    write_atomic(run / LAST, save(state, metadata={"state": json.dumps(told)}))  # one key: several have no fixed order
+
+
+def resume(run: Path, identity: Identity, model: nn.Module, optimiser: AdamW) -> Progress:
+    """Put model and optimiser where the run at `run` left off; the start where there is none."""
+    if not (run / LAST).is_file():
+        return Progress()
+    tensors, metadata = read_tensors(run / LAST)
+    told = json.loads(metadata["state"])
+    identity.refuse_other(Identity.model_validate(told["identity"]), run)
+    parameters = dict(model.named_parameters())
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind == "optimiser":
+            key, _, parameter = rest.partition(".")
+            optimiser.state[parameters[parameter]][key] = tensor
+    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+    epochs, best_epoch, best_macro_f1 = told["progress"]
+    curve = (run / CURVE).read_text().splitlines()[:epochs]
+    return Progress(epochs, best_epoch, best_macro_f1, tuple(curve))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file and its metadata; `DatasetError` where it is not one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DatasetError(f"{path}: not readable weights ({error}); train again with --overwrite") from None
+
+
+def clear(run: Path) -> None:
+    """Remove a run's files, the one that says it is complete first."""
+    for name in (DONE, LAST, BEST, CURVE):
+        (run / name).unlink(missing_ok=True)
+
+
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+
+
+def load_weights(run: Path, model: nn.Module) -> None:
+    """The kept weights of a run into `model`."""
+    tensors, _ = read_tensors(run / BEST)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise DatasetError(f"{run / BEST}: not the weights of its recipe ({str(error).splitlines()[0]})") from None

@@ -1,0 +1,222 @@
+"""Rows on disk: clips and verdicts as Parquet, the header of a dataset as JSON, the closed list of reasons.
+
+The columns are an allow-list. A row is a `Row`: a clip and what became of it; dicts exist only at the file boundary.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from gerdata.clip import Clip
+from gerdata.errors import DatasetError
+
+FORMAT_VERSION = 1
+TABLE_LIMIT_BYTES = 4 << 30  # a manifest is rows, not media; more is not ours
+
+# Why an input did not become a sample. Closed: adding one is a change of format.
+REASONS = {
+    "empty": "the file has no bytes",
+    "format-not-allowed": "not a media file, or a format gerdata does not open (playlists, scripts, vector graphics)",
+    "truncated": "the file ends before its own declared length, or fewer frames or samples decode than it declares",
+    "undecodable": "the decoder failed or reported damage",
+    "encrypted": "the media are encrypted",
+    "no-video": "there is no picture stream",
+    "too-large": "a frame has more pixels than allowed",
+    "too-long": "the source is longer than allowed",
+    "too-short": "the source has no duration to take frames from",
+    "too-many-streams": "the container holds more streams than allowed",
+    "no-label": "no label was given, and --allow-unlabelled was not",
+    "unsafe-path": "a link, a device or another thing that is not a regular file inside the source folder",
+    "unreadable": "the file cannot be opened for reading",
+    "source-missing": "the source is no longer where it was ingested from",
+    "source-changed": "the source is no longer the bytes that were ingested",
+    "crash": "the worker died on this input",
+    "timeout": "the work took longer than its time limit",
+    "memory": "the work needed more memory than its limit",
+    "failed": "the stage failed on this input for a reason of its own; the log has it",
+}
+LOAD_REASONS = ("timeout", "memory")  # verdicts that depend on the machine; `--retry-rejected` does them again
+
+_CLIP_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("group", pa.string()),
+    ("label", pa.string()),
+    ("split", pa.string()),
+    ("duration_s", pa.float64()),
+    ("n_frames", pa.int32()),
+    ("height_px", pa.int32()),
+    ("width_px", pa.int32()),
+    ("has_audio", pa.bool_()),
+    ("is_synthetic", pa.bool_()),
+    ("protection", pa.string()),
+    ("n_people", pa.int32()),
+    ("label_soft", pa.list_(pa.float64())),
+    ("label_margin", pa.float64()),
+    ("label_rule", pa.string()),
+    ("flags", pa.list_(pa.string())),
+    ("plan", pa.string()),
+]
+_PLACE_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("shard", pa.string()),  # path of the tar below the dataset
+    ("member_offset", pa.list_(pa.int64())),  # of each member's bytes, in the header's order of members
+    ("member_length", pa.list_(pa.int64())),
+]
+_VERDICT_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("status", pa.string()),
+    ("reason", pa.string()),
+    ("detail", pa.string()),
+    ("source", pa.string()),  # which planned item the row came from: a pseudonym or an ordinal, never a name
+]
+MANIFEST_SCHEMA = pa.schema(_CLIP_FIELDS + _PLACE_FIELDS)
+PART_SCHEMA = pa.schema(_VERDICT_FIELDS + _CLIP_FIELDS + _PLACE_FIELDS)
+REJECTS_SCHEMA = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+CLIP_COLUMNS = tuple(name for name, _ in _CLIP_FIELDS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A clip, what became of it (`status` written or rejected), and where its bytes lie."""
+
+    clip: Clip
+    status: Literal["written", "rejected"] = "written"
+    reason: str | None = None
+    detail: str | None = None
+    source: str = ""
+    shard: str | None = None
+    member_offset: tuple[int, ...] = ()
+    member_length: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.status == "rejected") != (self.reason is not None):
+            raise ValueError(f"a rejected row has a reason and a written one has none: {self.status}, {self.reason}")
+        if self.reason is not None and self.reason not in REASONS:
+            raise ValueError(f"reason {self.reason!r} is not in the closed list: {', '.join(REASONS)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as one flat dict of JSON values, in the order of `PART_SCHEMA`."""
+        flat = {**clip_to_json(self.clip), **{f.name: getattr(self, f.name) for f in dataclasses.fields(self)}}
+        return {name: _plain(flat[name]) for name in PART_SCHEMA.names}
+
+    @classmethod
+    def from_json(cls, flat: dict[str, Any]) -> "Row":
+        """Inverse of `to_json`; also reads manifest rows, which have no verdict and so were written."""
+        rest = {f.name: flat[f.name] for f in dataclasses.fields(cls) if f.name != "clip" and f.name in flat}
+        for name in ("member_offset", "member_length"):
+            rest[name] = tuple(rest.get(name) or ())
+        return cls(clip=clip_from_json(flat), **rest)
+
+
+def clip_to_json(clip: Clip) -> dict[str, Any]:
+    """The published form of a clip: JSON values in the order of the manifest's columns."""
+    return {name: _plain(getattr(clip, name)) for name in CLIP_COLUMNS}
+
+
+def clip_from_json(flat: dict[str, Any]) -> Clip:
+    """Inverse of `clip_to_json`; columns it does not know are left out, missing ones take their defaults."""
+    known = {name: flat[name] for name in CLIP_COLUMNS if name in flat}
+    known["flags"] = tuple(known.get("flags") or ())
+    if known.get("label_soft") is not None:
+        known["label_soft"] = tuple(known["label_soft"])
+    return Clip(**known)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+class PartEntry(BaseModel):
+    """One finished part, as the header lists it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    rows: int
+    written: int
+    rows_sha256: str
+    tar_sha256: str | None  # None where the part has no media
+
+
+class Counts(BaseModel):
+    """The two sums: sources = accepted + rejected, clips = written + rejected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sources: int
+    sources_accepted: int
+    sources_rejected: int
+    clips: int
+    written: int
+    rejected: int
+    reasons: dict[str, int]
+    labels: dict[str, int]
+    splits: dict[str, int]
+    flags: dict[str, int] = {}
+
+
+class Header(BaseModel):
+    """`dataset.json`: written last; its presence means that the dataset is complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: int
+    stage: str
+    classes: tuple[str, ...]
+    members: tuple[str, ...]
+    n_frames: int
+    counts: Counts
+    recipe: dict[str, Any]
+    seed: int
+    fingerprint: dict[str, str]
+    parents: list[dict[str, str]]
+    parts: list[PartEntry]
+    protection: str
+    notice: str = ""
+
+    @classmethod
+    def read(cls, text: bytes, where: str) -> "Header":
+        """Parse a header; `DatasetError` names the place where it is not one of ours."""
+        try:
+            header = cls.model_validate_json(text)
+        except ValueError as error:
+            first = str(error).splitlines()[0]
+            raise DatasetError(f"{where}: expected a gerdata dataset.json, but {first}") from None
+        if header.format_version != FORMAT_VERSION:
+            raise DatasetError(
+                f"{where}: format version {header.format_version}, this gerdata reads {FORMAT_VERSION}; make it anew"
+            )
+        return header
+
+    def to_bytes(self) -> bytes:
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+
+def write_rows(path: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
+    """Rows to one Parquet file of the given columns. The bytes depend on the rows and the pyarrow version alone."""
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+    for row in rows:
+        flat = row.to_json()
+        for name, values in columns.items():
+            values.append(flat[name])
+    table = pa.table({name: pa.array(v, schema.field(name).type) for name, v in columns.items()}, schema=schema)
+    pq.write_table(table, path, compression="zstd", row_group_size=4096)
+
+
+def read_rows(path: Path, columns: list[str] | None = None) -> list[Row]:
+    """All rows of a part or a manifest; `DatasetError` where the file is not one of ours."""
+    return list(_rows(path, columns))
+
+
+def _rows(path: Path, columns: list[str] | None) -> Iterator[Row]:
+    if not path.is_file():
+        raise DatasetError(f"{path}: expected a manifest here, found none; run the stage that writes it")
+    if path.stat().st_size > TABLE_LIMIT_BYTES:
+        raise DatasetError(f"{path}: {path.stat().st_size} bytes, a manifest has at most {TABLE_LIMIT_BYTES}")
+    try:
+        table = pq.read_table(path, columns=columns)
+        for flat in table.to_pylist():
+            yield Row.from_json(flat)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise DatasetError(f"{path}: not a readable manifest ({str(error).splitlines()[0][:200]})") from None

@@ -1,0 +1,34 @@
+"""Sound as bytes: FLAC and WAV, 16 kHz mono PCM16, through libsndfile. Stable bytes, no metadata."""
+
+import io
+
+import numpy as np
+import soundfile
+
+from gerdata.clip import SAMPLE_RATE_HZ, Audio
+from gerdata.errors import DatasetError
+
+
+def encode_flac(audio: Audio) -> bytes:
+    """`float32 [N]` in [-1, 1] to FLAC."""
+    out = io.BytesIO()
+    soundfile.write(out, np.clip(audio, -1, 1), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    return out.getvalue()
+
+
+def encode_wav(audio: Audio) -> bytes:
+    """`float32 [N]` in [-1, 1] to WAV, for pages."""
+    out = io.BytesIO()
+    soundfile.write(out, np.clip(audio, -1, 1), SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+    return out.getvalue()
+
+
+def decode_audio(data: bytes) -> Audio:
+    """FLAC or WAV bytes to `float32 [N]`; `DatasetError` where they are not 16 kHz mono."""
+    try:
+        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise DatasetError(f"expected FLAC or WAV sound, came {len(data)} bytes ({error})") from None
+    if rate != SAMPLE_RATE_HZ or audio.shape[1] != 1:
+        raise DatasetError(f"expected sound at {SAMPLE_RATE_HZ} Hz mono, came {rate} Hz with {audio.shape[1]} channels")
+    return np.ascontiguousarray(audio[:, 0])

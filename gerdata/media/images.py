@@ -1,0 +1,32 @@
+"""Pictures as bytes. JPEG through OpenCV: stable bytes for one library version."""
+
+import cv2
+import numpy as np
+
+from gerdata.clip import Frames
+from gerdata.errors import DatasetError
+
+
+def encode_jpeg(frame: Frames, quality: int) -> bytes:
+    """`uint8 [H, W, 3]` RGB to a baseline JPEG without any metadata."""
+    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(frame[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not ok:
+        raise ValueError(f"a frame of shape {frame.shape} could not be encoded")
+    return data.tobytes()
+
+
+def encode_png(frame: Frames) -> bytes:
+    """`uint8 [H, W, 3]` RGB to PNG, for pages."""
+    ok, data = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))
+    if not ok:
+        raise ValueError(f"a frame of shape {frame.shape} could not be encoded")
+    return data.tobytes()
+
+
+def decode_jpeg(data: bytes) -> Frames:
+    """JPEG bytes to `uint8 [H, W, 3]` RGB; `DatasetError` where they are not a JPEG."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    frame = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data[:2] == b"\xff\xd8" else None
+    if frame is None:
+        raise DatasetError(f"expected a JPEG frame, came {len(data)} bytes that do not decode")
+    return np.ascontiguousarray(frame[..., ::-1])

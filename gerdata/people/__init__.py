@@ -1,0 +1,1 @@
+"""Where people are. The only code that runs inference for protection."""

@@ -1,0 +1,185 @@
+"""Recipes: how a stage is to be done, as TOML with a closed vocabulary and no code.
+
+A recipe is `recipes/<command>/NAME.toml`, or any path that ends in `.toml`. `--set key=value` overrides an existing
+key with a TOML value of its type. What a stage gets is a frozen, validated value; its fingerprint names it.
+"""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gerdata.clip import CLASSES
+from gerdata.errors import RecipeError
+
+RECIPE_LIMIT_BYTES = 64 << 10
+PositiveInt = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Recipe(BaseModel):
+    """What all recipes share: frozen, strict types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def fingerprint(self) -> str:
+        """64 hex digits that name this recipe's resolved content."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class IngestRecipe(Recipe):
+    """How sources become clips."""
+
+    classes: tuple[str, ...] = Field(CLASSES, strict=False, min_length=2)
+    segment_s: float = Field(5.0, gt=0.5, le=600)  # VGAF clips are 5 s
+    min_segment_s: float = Field(2.5, gt=0)  # a shorter rest joins the segment before it
+    max_duration_s: float = Field(12 * 3600.0, gt=0)
+    max_pixels: PositiveInt = 40_000_000
+    train_share: Share = 0.7
+    validation_share: Share = 0.15
+
+    @model_validator(mode="after")
+    def _shares(self) -> "IngestRecipe":
+        if self.train_share + self.validation_share > 1:
+            raise ValueError("train_share + validation_share is over 1")
+        if self.min_segment_s > self.segment_s:
+            raise ValueError("min_segment_s is over segment_s")
+        return self
+
+
+class ProtectRecipe(Recipe):
+    """What is done to picture and sound before anything leaves the raw data's place."""
+
+    frame_op: Literal["shrink_frame", "raw_frame"]
+    voice_op: Literal["mute", "raw_voice"]
+    shrink_px: int = Field(32, ge=4, le=64)
+    n_frames: int = Field(5, ge=1, le=256)  # 5 frames suffice on VGAF (arXiv 2312.05265)
+    frame_px: int = Field(224, ge=16, le=1024)
+    jpeg_quality: int = Field(92, ge=50, le=100)
+    max_pixels: PositiveInt = 40_000_000
+
+    @property
+    def is_obfuscated(self) -> bool:
+        """Whether both picture and sound lose information for good."""
+        return self.frame_op != "raw_frame" and self.voice_op != "raw_voice"
+
+
+class SynthRecipe(Recipe):
+    """How synthetic groups are drawn. Numbers are ranges a plan is drawn from."""
+
+    classes: tuple[str, ...] = Field(CLASSES, strict=False, min_length=3, max_length=3)
+    n_frames: int = Field(5, ge=1, le=256)
+    frame_px: int = Field(224, ge=64, le=512)
+    duration_s: float = Field(5.0, ge=1, le=30)
+    min_people: int = Field(3, ge=2, le=40)
+    max_people: int = Field(15, ge=2, le=40)
+    mixed_share: Share = 0.5  # groups whose members do not all feel the same
+    casts: PositiveInt = 400  # sets of drawn people, place and voices; the unit that never crosses a split
+    jpeg_quality: int = Field(92, ge=50, le=100)
+
+    @model_validator(mode="after")
+    def _people(self) -> "SynthRecipe":
+        if self.min_people > self.max_people:
+            raise ValueError("min_people is over max_people")
+        return self
+
+
+class ShardRecipe(Recipe):
+    """How finished samples become a release."""
+
+    samples_per_shard: int = Field(256, ge=1, le=100_000)
+    synthetic_rate: float = Field(0.3, ge=0, lt=1)  # of the training split, once any real clip is in
+    train_share: Share = 0.7  # of the casts of a purely synthetic release
+    validation_share: Share = 0.15
+
+
+class TrainRecipe(Recipe):
+    """One flat config of a training run."""
+
+    epochs: PositiveInt = 12
+    batch: PositiveInt = 16
+    lr: float = Field(1e-3, gt=0, le=1)
+    weight_decay: float = Field(0.05, ge=0, le=1)
+    warmup_share: Share = 0.1  # of all steps; then cosine to zero
+    dropout: Share = 0.1
+    label_smoothing: Share = 0.0
+    modality: Literal["both", "video", "audio"] = "both"
+    modality_dropout: Share = 0.15  # share of training clips that lose one modality
+    flip_share: Share = 0.5  # training clips mirrored left to right
+    width: int = Field(96, ge=16, le=2048, multiple_of=2)  # numbers of a token
+    image_px: int = Field(96, ge=32, le=384)
+    mels: int = Field(64, ge=16, le=128)
+    segments: int = Field(5, ge=1, le=75)  # audio segments, one token each (papers: 5 of 1 s)
+    segment_s: float = Field(1.0, gt=0.1, le=10)
+    control: Literal["none", "heads-and-sound", "shuffled-labels"] = "none"  # what is hidden; must end at chance
+
+
+RECIPES: dict[str, type[Recipe]] = {
+    "ingest": IngestRecipe,
+    "protect": ProtectRecipe,
+    "synth": SynthRecipe,
+    "shard": ShardRecipe,
+    "train": TrainRecipe,
+}
+R = TypeVar("R", bound=Recipe)
+
+
+def recipes_dir() -> Path:
+    """Where the shipped recipes lie: inside the wheel, or at the top of a checkout."""
+    inside = Path(__file__).parent / "recipes"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
+
+
+def recipe_names(command: str) -> list[str]:
+    """The shipped recipes of one command, sorted."""
+    return sorted(path.stem for path in (recipes_dir() / command).glob("*.toml"))
+
+
+def load(kind: type[R], command: str, name: str, overrides: tuple[str, ...] = ()) -> R:
+    """A recipe by name or path, with `key=value` overrides, validated. `RecipeError` in one sentence otherwise."""
+    values = _read(command, name)
+    for override in overrides:
+        key, value = _override(kind, override)
+        values[key] = value
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "recipe"
+        came = f", came {first['input']!r}" if first["loc"] else ""
+        raise RecipeError(
+            f"recipe {name}: {where}: {first['msg']}{came}"[:400] + f"; known keys: {', '.join(kind.model_fields)}"
+        ) from None
+
+
+def _read(command: str, name: str) -> dict[str, Any]:
+    path = Path(name) if name.endswith(".toml") else recipes_dir() / command / f"{name}.toml"
+    if not name.endswith(".toml") and name not in recipe_names(command):
+        known = ", ".join(recipe_names(command))
+        raise RecipeError(f"no {command} recipe {name!r}; there are {known}, or give a path that ends in .toml")
+    try:
+        with path.open("rb") as file:
+            text = file.read(RECIPE_LIMIT_BYTES + 1)
+        if len(text) > RECIPE_LIMIT_BYTES:
+            raise RecipeError(f"recipe {path}: over {RECIPE_LIMIT_BYTES} bytes; a recipe is a few lines")
+        return tomllib.loads(text.decode("utf-8"))
+    except OSError as error:
+        raise RecipeError(f"recipe {path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecipeError(f"recipe {path}: not TOML ({error})") from None
+
+
+def _override(kind: type[Recipe], override: str) -> tuple[str, Any]:
+    key, equals, value = override.partition("=")
+    key = key.strip()
+    if not equals or key not in kind.model_fields:
+        raise RecipeError(f"--set {override}: expected key=value with a key of {', '.join(kind.model_fields)}")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        pass
+    if kind.model_fields[key].annotation in (int, float, bool):
+        raise RecipeError(f"--set {override}: {value!r} is not a TOML value; write strings in quotes")
+    return key, value  # a bare word for a string key: the shell has eaten the quotes

@@ -1,0 +1,1 @@
+"""One self-contained page about a workspace: counts, balance, pictures of what may be shown, training."""

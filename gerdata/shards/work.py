@@ -1,0 +1,34 @@
+"""The work of `shard`: one finished sample in, the same media under a new name out."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gerdata.engine.work import Expect, Item, Made
+from gerdata.manifest import Row, clip_from_json
+from gerdata.store.dataset import Dataset
+from gerdata.store.members import encode_clip
+
+
+class ShardWorker:
+    """Copies members as they are; only the row is written anew. Checks nothing it cannot see: `verify` does."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.parents = [Dataset(Path(path)) for path in settings["parents"]]
+        self.members: list[list[str]] = settings["parent_members"]
+        self.keep: list[str] = settings["members"]
+
+    def work(self, item: Item, expect: Expect) -> Iterator[Made]:
+        told = item.payload
+        clip = clip_from_json(told["clip"])
+        row = Row(
+            clip,
+            shard=told["shard"],
+            member_offset=tuple(told["member_offset"]),
+            member_length=tuple(told["member_length"]),
+        )
+        data = self.parents[told["parent"]].members(row)
+        held = dict(zip(self.members[told["parent"]], data, strict=True))
+        held["json"] = encode_clip(clip)
+        yield Made(dataclasses.replace(row, shard=None), members={name: held[name] for name in self.keep})

@@ -1,0 +1,82 @@
+"""Tars with stable bytes, written member by member, and read without ever being extracted.
+
+Headers are one fixed form (ustar: mtime 0, uid and gid 0, no owner, mode 0444), so that a tar's bytes depend on its
+members alone. Readers go by the offsets in the index; `walk` re-derives them for checking.
+"""
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from gerdata.errors import DatasetError
+
+BLOCK = tarfile.BLOCKSIZE
+_END = b"\0" * (2 * BLOCK)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file in a tar: its name, and where its bytes lie."""
+
+    name: str
+    offset: int
+    length: int
+
+
+def header_of(name: str, length: int) -> bytes:
+    """The 512 bytes before a member. Names are ASCII and short; longer ones are a mistake of ours."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = length, 0o444, 0
+    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+
+
+class TarWriter:
+    """Appends members to a file that is already open for writing, from `size` on."""
+
+    def __init__(self, file: BinaryIO, size: int = 0) -> None:
+        self._file = file
+        self.size = size
+        file.seek(size)
+
+    def add(self, name: str, data: bytes) -> Member:
+        """Append one member; returns where its bytes lie."""
+        member = Member(name, self.size + BLOCK, len(data))
+        self._file.write(b"".join((header_of(name, len(data)), data, b"\0" * (-len(data) % BLOCK))))
+        self.size = member.offset + len(data) + (-len(data) % BLOCK)
+        return member
+
+
+def finish(path: Path) -> None:
+    """Write the end mark of a tar whose members are all there."""
+    with path.open("ab") as file:
+        file.write(_END)
+
+
+def walk(path: Path) -> Iterator[Member]:
+    """Every member of a tar, in order. `DatasetError` names what is not a plain file or cut short."""
+    size = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for info in tar:
+                if not info.isreg() or info.issparse():
+                    raise DatasetError(f"{path.name}: member {info.name!r} is not a plain file")
+                if info.offset_data + info.size > size:
+                    raise DatasetError(f"{path.name}: member {info.name!r} is cut short")
+                yield Member(info.name, info.offset_data, info.size)
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        raise DatasetError(f"{path.name}: not a tar that can be read ({error})") from None
+    with path.open("rb") as file:
+        file.seek(max(0, size - len(_END)))
+        if file.read() != _END:
+            raise DatasetError(f"{path.name}: the end mark is missing; the tar is cut short")
+
+
+def read_at(file: BinaryIO, offset: int, length: int, where: str) -> bytes:
+    """Exactly `length` bytes at `offset`; `DatasetError` where the file is shorter."""
+    file.seek(offset)
+    data = file.read(length)
+    if len(data) != length:
+        raise DatasetError(f"{where}: expected {length} bytes at {offset}, came {len(data)}; the file is cut short")
+    return data

@@ -1,0 +1,197 @@
+"""A head as 68 points and a few outlines: a look, a pose and an expression make them, and they are drawn as they are.
+
+Own units: origin mid-face, x right and y down in the picture, 1 is half a head's height (crown -1, chin +1).
+The points follow the 300-W order (Sagonas et al. 2013): jaw 17, brows 5 + 5, nose 9, eyes 6 + 6, mouth 12 + 8.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gerdata.synth.canvas import Array, ellipse
+from gerdata.synth.cast import Look
+
+MOUTH_Y, EYE_Y, BROW_Y = 0.46, -0.08, -0.36
+EYE_X, EYE_W = 0.36, 0.19
+CHIN_DROP = 0.1  # of a mouth wide open
+HEADWEAR = ("beanie", "headscarf")
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the face does, each 0..1 but `corner` (-1 corners down to 1 up) and the brows (-1 down to 1 up)."""
+
+    corner: float
+    mouth_open: float
+    brow_inner: float
+    brow_outer: float
+    lids: float
+    cheek: float
+    tears: float
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a head is: centre and half height in pixels, roll, yaw and pitch in radians (roll turns x towards y)."""
+
+    x: float
+    y: float
+    r: float
+    roll: float
+    yaw: float
+    pitch: float
+
+    def place(self, points: Array) -> Array:
+        """Own units to pixels, for what lies on the outline: rolled, scaled, moved."""
+        c, s = np.cos(self.roll) * self.r, np.sin(self.roll) * self.r
+        return points @ np.array([[c, s], [-s, c]]) + (self.x, self.y)
+
+    def turn(self, points: Array, width: float) -> Array:
+        """Own units to own units for what lies on the front of the head, an ellipsoid: yawed and pitched.
+
+        Points never leave the outline of the head, however far it turns.
+        """
+        x, y = points[:, 0], points[:, 1]
+        depth = np.sqrt(np.clip(1 - 0.9 * (x / width) ** 2 - 0.5 * y**2, 0, 1))
+        edge = 0.95 * width * np.sqrt(np.clip(1 - (y / 1.15) ** 2, 0.05, 1))
+        turned = np.clip(x * np.cos(self.yaw) + 0.62 * np.sin(self.yaw) * depth, -edge, edge)
+        return np.stack([turned, y + 0.4 * np.sin(self.pitch) * depth], 1)
+
+
+def express(shown: float, anger: float, laugh: float, talk: float, blink: float) -> Expression:
+    """The expression of a displayed valence -1..1. `talk` opens the mouth and `blink` closes the eyes whatever is felt.
+
+    Raised to the power 0.7, since faces of 25 pixels must be read: middling feelings look strong. Muscles after FACS
+    (Ekman & Friesen 1978): smile 12 + 6 + 25, sorrow 1 + 15, anger 4 + 15; amounts are our own.
+    """
+    strength = abs(shown) ** 0.7
+    if shown >= 0:
+        opened = strength * (0.25 + 0.6 * laugh)
+        brows, lids = (0.3 * strength, 0.25 * strength), 1 - 0.55 * strength
+        corner, cheek, tears = strength, strength, 0.0
+    else:
+        opened = strength * (0.1 + 0.45 * laugh)
+        inner = strength * (1 - 2 * anger)
+        brows, lids = (inner, -0.6 * inner), 1 - 0.3 * strength
+        corner, cheek, tears = -strength, 0.0, strength * max(0.0, 0.8 - 1.6 * anger)
+    opened = min(1.0, opened + 0.35 * talk)
+    return Expression(corner, opened, brows[0], brows[1], lids * (1 - 0.92 * blink), cheek, tears)
+
+
+def outline(look: Look, drop: float = 0.0, n: int = 40) -> Array:
+    """The face's contour from the crown clockwise, `[n, 2]`."""
+    angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    return _contour(look, np.sin(angle), -np.cos(angle), drop)
+
+
+def _contour(look: Look, x: Array, y: Array, drop: float) -> Array:
+    low = np.clip(y, 0, 1)
+    return np.stack([look.face_w * x * (1 - look.jaw * low**2), y + drop * CHIN_DROP * low**2], 1)
+
+
+def mouth_curves(look: Look, face: Expression, x: Array) -> Array:
+    """Heights of the mouth's four curves at places `x` -1..1 between the corners: `[4, N]`, outer and inner upper, then
+    inner and outer lower lip."""
+    up, down = max(face.corner, 0.0), max(-face.corner, 0.0)
+    lip = 0.055 * look.lips
+    corner = MOUTH_Y - 0.2 * up + 0.2 * down
+    middle = MOUTH_Y + 0.06 * up - 0.13 * down
+    gap = 0.02 + 0.1 * up + (0.22 + 0.08 * up) * face.mouth_open
+    arc = 1 - x**2
+    rows = [corner + (middle + d - corner) * arc for d in (-lip, 0.0, gap, gap + 1.3 * lip)]
+    return np.stack(rows)
+
+
+def mouth_width(face: Expression) -> float:
+    """Half the distance of the corners."""
+    return 0.33 + 0.13 * max(face.corner, 0) + 0.02 * max(-face.corner, 0) - 0.05 * face.mouth_open
+
+
+def lids(look: Look, face: Expression, x: Array) -> Array:
+    """Heights of the upper and the lower lid at places `x` -1..1 across an eye, from its middle: `[2, N]`."""
+    arc = 1 - x**2
+    tall = 0.17 * look.eyes
+    return np.stack([-tall * (0.25 + 0.75 * face.lids) * arc, (tall * 0.8 * face.lids - 0.14 * face.cheek) * arc])
+
+
+def landmarks(look: Look, face: Expression) -> Array:
+    """The 68 points of this look and expression, before the head turns: `[68, 2]` in own units."""
+    angle = np.linspace(-1.65, 1.65, 17)
+    jaw = _contour(look, np.sin(angle), np.cos(angle), face.mouth_open)
+    brow = brow_line(look, face)
+    nose = np.array([(0, y) for y in (-0.1, 0.0, 0.1, 0.19)] + [(x, 0.27 - 0.6 * x * x) for x in (-0.12, -0.06, 0, 0.06, 0.12)])
+    nose[4:, 0] *= look.nose
+    across = np.array([-1, -0.4, 0.4, 1, 0.4, -0.4])
+    upper, lower = lids(look, face, across)
+    eye = np.stack([across * EYE_W * look.eyes, EYE_Y + np.where(np.arange(6) < 4, upper, lower)], 1)
+    x = np.array([-1, -0.6, -0.22, 0, 0.22, 0.6, 1])
+    inner = np.array([-0.85, -0.4, 0, 0.4, 0.85])
+    curves, within = mouth_curves(look, face, x), mouth_curves(look, face, inner)
+    w = mouth_width(face)
+    mouth = np.concatenate([
+        np.stack([x * w, curves[0]], 1),
+        np.stack([x * w, curves[3]], 1)[5:0:-1],
+        np.stack([inner * w, within[1]], 1),
+        np.stack([inner * w, within[2]], 1)[3:0:-1],
+    ])  # fmt: skip
+    left = brow * (-1, 1)
+    return np.concatenate([jaw, left[::-1], brow, nose, eye - (EYE_X, 0), eye + (EYE_X, 0), mouth])
+
+
+def brow_line(look: Look, face: Expression) -> Array:
+    """The brow on the right of the picture, inner end first, `[5, 2]`."""
+    x = np.linspace(0, 1, 5)
+    raised = face.brow_inner * (1 - x) + face.brow_outer * x
+    y = BROW_Y - 0.07 * np.sin(np.pi * (0.25 + 0.6 * x)) + 0.05 - 0.15 * raised
+    return np.stack([0.15 + 0.42 * x, y], 1)
+
+
+def hair_shapes(look: Look) -> tuple[list[Array], list[Array]]:
+    """Outlines of hair or headwear behind and in front of the face, in own units; the front ones turn with the head."""
+    w, style = look.face_w, look.hair_style
+    back: list[Array] = []
+    if style in ("long", "tied"):
+        length = 1.45 if style == "long" else 0.75
+        side = np.array([(1.14, -0.3), (1.2, 0.3), (1.25, 0.8), (1.1, 1.0)]) * (w, length)
+        back.append(np.concatenate([_cap(w * 1.16, -1.16, 0.0), side, side[::-1] * (-1, 1)]))
+    if style == "bob":
+        side = np.array([(1.16, -0.1), (1.26, 0.45), (1.2, 0.85), (0.8, 0.95)]) * (w, 1)
+        back.append(np.concatenate([_cap(w * 1.18, -1.18, 0.0), side, side[::-1] * (-1, 1)]))
+    if style == "bun":
+        back.append(ellipse(0.0, -1.22, 0.34, 0.3))
+    if style == "headscarf":
+        back.append(np.concatenate([_cap(w * 1.2, -1.2, 0.0), np.array([(1.24 * w, 0.4), (1.1 * w, 1.1), (0.6 * w, 1.42), (-0.6 * w, 1.42), (-1.1 * w, 1.1), (-1.24 * w, 0.4)])]))  # fmt: skip
+    if style == "curly":
+        angle = np.linspace(-2.1, 2.1, 11)
+        back += [ellipse(1.02 * w * np.sin(a), -0.12 - 0.93 * np.cos(a), 0.32, 0.32, 14) for a in angle]
+    return back, [] if style == "bald" else [_front(look)]
+
+
+def _cap(w: float, top: float, bottom: float) -> Array:
+    """The upper half of an ellipse from left to right."""
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 17)
+    return np.stack([w * np.sin(angle), bottom + (top - bottom) * np.cos(angle)], 1)
+
+
+def _front(look: Look) -> Array:
+    """What lies over the forehead: an arc over the crown, closed below by the hairline."""
+    w, style, part = look.face_w, look.hair_style, look.parting
+    lift = {"buzz": 1.03, "beanie": 1.22, "headscarf": 1.14}.get(style, 1.13)
+    x = np.linspace(0.97, -0.97, 15)
+    line = {
+        "buzz": -0.62 + 0.25 * x**4,
+        "beanie": -0.5 + 0.04 * x**2,
+        "headscarf": -0.62 + 0.62 * x**4,
+        "side": -0.62 + 0.22 * np.abs(x - 0.6 * part) + 0.12 * x**4,
+        "short": -0.6 + 0.1 * np.cos(5 * x + 3 * part) * (1 - x**2) + 0.32 * x**4,
+        "curly": -0.6 + 0.06 * np.cos(11 * x) + 0.3 * x**4,
+        "bob": -0.5 + 0.05 * part * x + 0.35 * x**4,
+    }.get(style, -0.66 + 0.3 * np.abs(x - 0.3 * part) ** 1.5 + 0.25 * x**4)
+    return np.concatenate([_cap(w * (lift - 0.03), -lift, -0.2), np.stack([x * w, line], 1)])
+
+
+def extent(look: Look) -> Array:
+    """Points that no expression reaches beyond: hair, ears, and the contour with the mouth wide open."""
+    back, front = hair_shapes(look)
+    ears = ellipse(0, 0, look.face_w + 0.14, 0.34)
+    return np.concatenate([outline(look, 1.0), ears, *back, *front])

@@ -1,0 +1,91 @@
+"""What each person feels, how it rises and falls, and the rule that makes a group's label of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+RULE = "mean-valence"
+THRESHOLD = 0.3  # mean valence beyond which a group is positive or negative: an own convention, stored with each label
+MIN_MARGIN = 0.1  # no group nearer to a threshold than this is drawn
+SOFTNESS = 8.0  # steepness of the soft label: 0.1 from a threshold is about 70 : 30
+
+
+@dataclass(frozen=True)
+class Feeling:
+    """One person's feeling: `valence` -1 to 1 at its apex, and how its display runs.
+
+    The display is `show * floor` at rest, rises within `rise_s` from `onset_s`, and falls within `rise_s` after
+    `hold_s`. `anger` says which kind of negative face (0 sorrow, 1 anger), `laugh` how far a positive one opens.
+    """
+
+    valence: float
+    show: float
+    floor: float
+    onset_s: float
+    rise_s: float
+    hold_s: float
+    anger: float
+    laugh: float
+
+    def display(self, t_s: float) -> float:
+        """What the face shows at a time, -1 to 1: the valence, dimmed by reserve and before onset and after offset."""
+        up = _ease((t_s - self.onset_s) / self.rise_s)
+        down = _ease((t_s - self.onset_s - self.rise_s - self.hold_s) / self.rise_s)
+        return self.valence * self.show * (self.floor + (1 - self.floor) * (up - down))
+
+
+def label_of(valences: npt.ArrayLike, classes: tuple[str, ...]) -> tuple[str, tuple[float, ...], float]:
+    """The group's label, its soft form and its margin, from everybody's valence at the apex.
+
+    Rule `mean-valence`: over `THRESHOLD` is the first class (positive), under minus `THRESHOLD` the third (negative),
+    else the second. The soft label is the softmax of `SOFTNESS` x (m - THRESHOLD, 0, -m - THRESHOLD), so its largest
+    entry is the label; the margin is the distance of |m| from the threshold, in units of valence.
+    """
+    mean = float(np.mean(np.asarray(valences, dtype=np.float64)))
+    logits = SOFTNESS * np.array([mean - THRESHOLD, 0.0, -mean - THRESHOLD])
+    soft = np.exp(logits - logits.max())
+    soft /= soft.sum()
+    return classes[int(soft.argmax())], tuple(float(s) for s in soft), abs(abs(mean) - THRESHOLD)
+
+
+def draw_valences(rng: np.random.Generator, n: int, sign: int, mixed: bool) -> npt.NDArray[np.float64]:
+    """Valences of n people whose mean lies on the side `sign` (1, 0, -1) of the rule, at least `MIN_MARGIN` inside.
+
+    A mixed group has members who feel otherwise: a minority, or in a neutral group as many happy as unhappy ones.
+    """
+    for _ in range(64):
+        mean = rng.uniform(-0.12, 0.12) if sign == 0 else sign * rng.uniform(0.48, 0.8)
+        valences = rng.normal(mean, 0.12, n)
+        if mixed:
+            others = _others(rng, n, sign)
+            rest = n - len(others)
+            valences[:rest] += (mean * n - others.sum() - valences[:rest].sum()) / rest
+            valences[rest:] = others
+        valences = np.round(np.clip(rng.permutation(valences), -1, 1), 4)
+        if _side(valences) == sign:
+            return valences
+    return np.round(np.clip(rng.normal(0.6 * sign, 0.02, n), -1, 1), 4)
+
+
+def _others(rng: np.random.Generator, n: int, sign: int) -> npt.NDArray[np.float64]:
+    share = rng.uniform(0.12, 0.34)
+    if sign == 0:
+        pairs = max(1, round(n * share / 2))
+        strength = rng.uniform(0.45, 0.9, pairs)
+        return np.concatenate([strength, -strength])
+    k = min(max(1, round(n * share)), (n - 1) // 2)
+    return np.where(rng.random(k) < 0.5, rng.normal(0, 0.08, k), -sign * rng.uniform(0.4, 0.8, k))
+
+
+def _side(valences: npt.NDArray[np.float64]) -> int | None:
+    mean = float(valences.mean())
+    if abs(abs(mean) - THRESHOLD) < MIN_MARGIN:
+        return None
+    return 0 if abs(mean) < THRESHOLD else int(np.sign(mean))
+
+
+def _ease(x: float) -> float:
+    """Smooth step from 0 to 1 over 0..1."""
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)

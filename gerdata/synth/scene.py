@@ -1,0 +1,293 @@
+"""The plan of a synthetic scene: everything a picture and a sound need, as plain data, and how it is drawn by lot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import TypeAdapter
+
+from gerdata.chance import rng_for
+from gerdata.recipe import SynthRecipe
+from gerdata.synth.cast import Look, Place, draw_cast
+from gerdata.synth.feeling import RULE, Feeling, draw_valences, label_of
+from gerdata.synth.seating import Seat, draw_seats
+
+EVENTS = ("phrase", "laugh", "cheer", "cry", "groan")
+EXPRESSIVE = 0.25  # valence from which a voice may laugh or cry; assumption
+WEAK_SHARE = 0.17  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one head and body move: amplitudes in half head heights or radians, frequencies in Hz, phases in radians."""
+
+    sway: float
+    sway_hz: float
+    phase: float
+    yaw: float
+    pitch: float
+    roll: float
+    turn: float
+    turn_hz: float
+    blink_s: float
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in the scene. `seat` is where, `feeling` what the face shows, `motion` how they move."""
+
+    look: Look
+    seat: Seat
+    motion: Motion
+    feeling: Feeling
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Drift of the picture: amplitudes as shares of the frame's side, frequency, phase; and the light's gain and warmth."""
+
+    drift_x: float
+    drift_y: float
+    drift_hz: float
+    phase: float
+    light: float
+    warmth: float
+    side: float  # -1 light from the left to 1 from the right
+
+
+@dataclass(frozen=True)
+class SoundEvent:
+    """One utterance: `kind` of `EVENTS`, `who` (position in `people`, -1 somebody unseen), level over the bed, noise seed."""
+
+    kind: str
+    who: int
+    start_s: float
+    duration_s: float
+    gain_db: float
+    pitch_hz: float
+    tract: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Bed:
+    """What is heard all the time: murmur of `voices`, ambience of the place (both with their level), the final loudness."""
+
+    voices: int
+    murmur_db: float
+    pitch_hz: float
+    ambience: str
+    ambience_db: float
+    wet: float
+    level_db: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class ScenePlan:
+    """A scene, decided. `people` stand farthest first, which is the order of drawing. All numbers have 4 decimals."""
+
+    cast: int
+    frame_px: int
+    duration_s: float
+    label: str
+    label_rule: str
+    label_soft: tuple[float, ...]
+    label_margin: float
+    place: Place
+    camera: Camera
+    bed: Bed
+    people: tuple[Person, ...]
+    events: tuple[SoundEvent, ...]
+
+    @property
+    def n_people(self) -> int:
+        """How many people are in the scene."""
+        return len(self.people)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON values; people and events as columns, so that names are written once."""
+        flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return {**flat, "people": _columns(flat["people"]), "events": _columns(flat["events"])}
+
+    @classmethod
+    def from_json(cls, flat: Mapping[str, Any]) -> "ScenePlan":
+        """Inverse of `to_json`. A plan with missing or mistyped values raises `pydantic.ValidationError`."""
+        return _ADAPTER.validate_python({**flat, "people": _rows(flat["people"]), "events": _rows(flat["events"])})
+
+
+_ADAPTER = TypeAdapter(ScenePlan)
+
+
+def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
+    """Scene `index` of a seed: depends on recipe, seed and index alone, never on how many are made.
+
+    Classes are balanced in each block of three scenes, casts in each block of `recipe.casts`. Only feelings, and through
+    them faces and kinds of utterance, follow the class; all else is drawn from streams that do not know it.
+    """
+    sign = (1, 0, -1)[_turn(seed, "class", index, 3)]
+    cast_number = _turn(seed, "cast-order", index, recipe.casts)
+    chance = rng_for(seed, "scene", index)
+    n = int(chance.integers(recipe.min_people, recipe.max_people + 1))
+    cast = draw_cast(seed, cast_number, recipe.max_people)
+    who = chance.permutation(recipe.max_people)[:n]
+    mixed = bool(chance.random() < recipe.mixed_share)
+    shown, voiced = _reserve(chance), _reserve(chance)
+    valences = draw_valences(rng_for(seed, "valence", index), n, sign, mixed)
+    label, soft, margin = label_of(valences, recipe.classes)
+    seats = draw_seats(rng_for(seed, "seats", index), n)
+    inner = rng_for(seed, "person", index)
+    people = tuple(
+        Person(cast.looks[int(k)], seat, _motion(inner), _feeling(inner, float(v), shown, recipe.duration_s))
+        for k, seat, v in zip(who, seats, valences, strict=True)
+    )
+    raw = ScenePlan(
+        cast=cast_number,
+        frame_px=recipe.frame_px,
+        duration_s=recipe.duration_s,
+        label=label,
+        label_rule=RULE,
+        label_soft=soft,
+        label_margin=margin,
+        place=cast.place,
+        camera=_camera(rng_for(seed, "camera", index)),
+        bed=_bed(rng_for(seed, "bed", index), cast.place, people),
+        people=people,
+        events=_events(rng_for(seed, "events", index), people, voiced, recipe.duration_s),
+    )
+    return ScenePlan.from_json(_rounded(raw.to_json()))
+
+
+def _turn(seed: int, name: str, index: int, size: int) -> int:
+    """Which of `size` things has its turn: every block of `size` scenes uses each once, in an order of its own."""
+    return int(rng_for(seed, name, index // size).permutation(size)[index % size])
+
+
+def _reserve(rng: np.random.Generator) -> float:
+    """How much of what is felt is let out in one sense; in `WEAK_SHARE` of scenes hardly anything."""
+    strong, weak = rng.uniform(0.8, 1.0), rng.uniform(0.05, 0.3)
+    return float(weak if rng.random() < WEAK_SHARE else strong)
+
+
+def _motion(rng: np.random.Generator) -> Motion:
+    return Motion(
+        sway=float(rng.uniform(0.02, 0.12)),
+        sway_hz=float(rng.uniform(0.12, 0.45)),
+        phase=float(rng.uniform(0, 2 * np.pi)),
+        yaw=float(np.clip(rng.normal(0, 0.24), -0.55, 0.55)),
+        pitch=float(np.clip(rng.normal(0, 0.1), -0.2, 0.2)),
+        roll=float(np.clip(rng.normal(0, 0.08), -0.2, 0.2)),
+        turn=float(rng.uniform(0, 0.16)),
+        turn_hz=float(rng.uniform(0.1, 0.35)),
+        blink_s=float(rng.uniform(0, 4)),
+    )
+
+
+def _feeling(rng: np.random.Generator, valence: float, shown: float, duration_s: float) -> Feeling:
+    return Feeling(
+        valence=valence,
+        show=float(np.clip(shown * rng.uniform(0.8, 1.1), 0, 1)),
+        floor=float(rng.uniform(0.55, 1)),
+        onset_s=float(rng.uniform(-0.2, 0.4) * duration_s),
+        rise_s=float(rng.uniform(0.3, 0.8)),
+        hold_s=float(rng.uniform(0.3, 0.9) * duration_s),
+        anger=float(rng.beta(0.5, 0.5)),
+        laugh=float(rng.uniform(0, 1)),
+    )
+
+
+def _camera(rng: np.random.Generator) -> Camera:
+    return Camera(
+        drift_x=float(rng.uniform(0, 0.012)),
+        drift_y=float(rng.uniform(0, 0.007)),
+        drift_hz=float(rng.uniform(0.08, 0.25)),
+        phase=float(rng.uniform(0, 2 * np.pi)),
+        light=float(rng.uniform(0.82, 1.06)),
+        warmth=float(rng.uniform(-1, 1)),
+        side=float(rng.choice((-1.0, 1.0))),
+    )
+
+
+AMBIENCES = {
+    "room": ("fan", "quiet"),
+    "hall": ("hum", "quiet"),
+    "park": ("wind", "birds"),
+    "street": ("traffic", "wind"),
+    "cafe": ("clatter", "fan"),
+    "beach": ("waves", "wind"),
+    "classroom": ("fan", "hum"),
+}
+
+
+def _bed(rng: np.random.Generator, place: Place, people: tuple[Person, ...]) -> Bed:
+    return Bed(
+        voices=int(rng.integers(2, 7)),
+        murmur_db=float(rng.uniform(-8, 0)),
+        pitch_hz=float(np.mean([p.look.pitch_hz for p in people])),
+        ambience=str(rng.choice(AMBIENCES[place.kind])),
+        ambience_db=float(rng.uniform(-16, -7)),
+        wet=float(rng.uniform(0.1, 0.4)),
+        level_db=float(rng.uniform(-30, -21)),
+        seed=int(rng.integers(1 << 31)),
+    )
+
+
+def _events(
+    rng: np.random.Generator, people: tuple[Person, ...], voiced: float, duration_s: float
+) -> tuple[SoundEvent, ...]:
+    """Utterances, the first in time first. Their number, times, lengths and levels do not know the kind."""
+    n = int(rng.integers(5, 10) * duration_s / 5 + 0.5)
+    starts = (np.arange(n) + rng.uniform(0, 1, n)) / n * (duration_s - 0.6)
+    unseen = rng.random(n) < 0.3 * (rng.random() < 0.35)  # in some scenes others are heard, who feel what they like
+    events = []
+    for i in range(n):
+        who, other = int(rng.integers(len(people))), float(rng.uniform(-1, 1))
+        valence = other if unseen[i] else people[who].feeling.valence
+        kind = _kind(rng, valence, voiced)
+        look = people[who].look
+        duration = min(float(rng.uniform(0.7, 1.7)), duration_s - float(starts[i]))
+        gain, lift = float(rng.uniform(1, 8) - 5 * unseen[i]), float(rng.uniform(0.9, 1.25))
+        noise = int(rng.integers(1 << 31))
+        place = (-1 if unseen[i] else who, float(starts[i]), duration, gain)
+        events.append(SoundEvent(kind, *place, look.pitch_hz * lift, look.tract, noise))
+    return tuple(events)
+
+
+def _kind(rng: np.random.Generator, valence: float, voiced: float) -> str:
+    """What an utterance of somebody with this valence is: speech, unless the feeling is strong enough and let out."""
+    dice, which = rng.random(2)
+    if abs(valence) < EXPRESSIVE or dice > voiced:
+        return "phrase"
+    if valence > 0:
+        return "laugh" if which < 0.7 else "cheer"
+    return "cry" if which < 0.7 else "groan"
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A list of equal records as one record of lists, through all levels."""
+    return {
+        key: _columns([row[key] for row in rows]) if isinstance(rows[0][key], dict) else [row[key] for row in rows]
+        for key in (rows[0] if rows else ())
+    }
+
+
+def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Inverse of `_columns`."""
+    parts = {key: _rows(value) if isinstance(value, Mapping) else value for key, value in columns.items()}
+    return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
+
+
+def _rounded(value: Any) -> Any:
+    """The same JSON with every number at 4 decimals: short, and equal wherever the last bits of sums differ."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def valences(plan: ScenePlan) -> npt.NDArray[np.float64]:
+    """Everybody's valence at the apex, `float64 [P]`: what the label's rule reads."""
+    return np.array([p.feeling.valence for p in plan.people])
