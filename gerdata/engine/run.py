@@ -88,11 +88,15 @@ def run(job: Job, options: Options, settle: Settle | None = None, publish: Publi
     With `finish` nothing is made: all parts must be there. `settle` changes rows once the whole set is known; `publish`
     writes the tables, by default one manifest and one table of rejects.
     """
-    begin(job.dataset, job.fingerprint, len(job.items), options.overwrite, reopen=options.retry_rejected)
+    is_whole = all(cut.tar is None or (job.dataset.root / cut.tar).is_file() for cut in job.cuts)
+    reopen = options.retry_rejected or not is_whole  # state follows from what is there: a lost tar is made again
+    begin(job.dataset, job.fingerprint, len(job.items), options.overwrite, reopen)
     if job.dataset.is_complete():
         return job.dataset.header()
-    remove_litter(job.dataset.root)
-    remove_litter(job.dataset.parts)
+    for folder in (job.dataset.root, *(path for path in job.dataset.root.rglob("*") if path.is_dir())):
+        remove_litter(folder)
+    if job.private is not None:
+        remove_litter(job.private)
     specs = list(specs_of(job, options.logs))
     if not options.finish:
         chosen = _slice(specs, options.slice)

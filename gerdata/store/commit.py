@@ -115,6 +115,11 @@ def remove_litter(folder: Path) -> int:
     return removed
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file is in preparation, or was left so."""
+    return _owner_of(path) is not None
+
+
 def _owner_of(path: Path) -> Owner | None:
     match = _TEMPORARY.match(path.name)
     return Owner(match["host"], int(match["pid"]), int(match["born"])) if match else None

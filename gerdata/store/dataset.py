@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gerdata.errors import DatasetError, FingerprintError
 from gerdata.manifest import Header, Row, read_rows
-from gerdata.store.commit import make_folder, sync_folder, write_atomic
+from gerdata.store.commit import is_temporary, make_folder, sync_folder, write_atomic
 from gerdata.store.tar import read_at
 
 HEADER = "dataset.json"
@@ -85,10 +85,11 @@ def begin(dataset: Dataset, fingerprint: dict[str, str], n_items: int, overwrite
     is left as it is, unless it is to be reopened.
     """
     before = _earlier(dataset)
-    if before is not None and overwrite:
+    if before is None:
+        _refuse_foreign(dataset)
+    elif overwrite:
         remove(dataset)
-        before = None
-    if before is not None:
+    else:
         earlier, earlier_items = before
         for name in fingerprint:
             if earlier.get(name) != fingerprint[name]:
@@ -102,25 +103,30 @@ def begin(dataset: Dataset, fingerprint: dict[str, str], n_items: int, overwrite
                 "many, choose another --out, or --overwrite to start anew"
             )
         if dataset.is_complete() and earlier_items == n_items and not reopen:
+            _tidy(dataset)
             return
-    elif dataset.root.is_dir() and any(dataset.root.iterdir()):
-        raise DatasetError(f"{dataset.root}: this folder is not empty and not a dataset; choose another --out")
     make_folder(dataset.parts)
     write_atomic(dataset.plan, (json.dumps({"fingerprint": fingerprint, "items": n_items}) + "\n").encode())
     (dataset.root / HEADER).unlink(missing_ok=True)
 
 
+def _refuse_foreign(dataset: Dataset) -> None:
+    """Nobody's files are mixed with ours: the folder is absent, empty, or holds only what a killed start left."""
+    if dataset.root.is_dir() and any(path.is_file() and not is_temporary(path) for path in dataset.root.rglob("*")):
+        raise DatasetError(f"{dataset.root}: this folder is not empty and not a dataset; choose another --out")
+
+
 def _earlier(dataset: Dataset) -> tuple[dict[str, str], int] | None:
-    """The fingerprint and number of items of what stands at the target, finished or not."""
+    """The fingerprint and number of items of what stands at the target: the header speaks where there is one."""
+    if dataset.is_complete():
+        header = dataset.header()
+        return header.fingerprint, header.counts.sources
     if dataset.plan.is_file():
         try:
             plan = json.loads(dataset.plan.read_bytes())
             return dict(plan["fingerprint"]), int(plan["items"])
         except (ValueError, KeyError, TypeError):
             raise DatasetError(f"{dataset.plan}: not a plan of gerdata; choose another --out") from None
-    if dataset.is_complete():
-        header = dataset.header()
-        return header.fingerprint, header.counts.sources
     return None
 
 
@@ -131,10 +137,14 @@ def _short(value: str | None) -> str:
 def seal(dataset: Dataset, header: Header) -> None:
     """Write the header: from now on the dataset is complete."""
     write_atomic(dataset.root / HEADER, header.to_bytes())
+    _tidy(dataset)
+    sync_folder(dataset.root)
+
+
+def _tidy(dataset: Dataset) -> None:
     dataset.plan.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # a release keeps its tars elsewhere, so its folder of parts is empty now
         dataset.parts.rmdir()
-    sync_folder(dataset.root)
 
 
 def remove(dataset: Dataset) -> None:
