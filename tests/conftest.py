@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from making import bars, tone
+from making import KEY, bars, tone
 
 from gerdata.media.encode import write_clip
-
-KEY = bytes(range(32))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

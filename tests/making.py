@@ -23,3 +23,6 @@ def tone(seconds: float, hz: float = 440.0) -> np.ndarray:
 def tree(root: Path) -> dict[str, bytes]:
     """Every file below a folder, by relative name."""
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+KEY = bytes(range(32))

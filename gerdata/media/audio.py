@@ -10,7 +10,7 @@ from gerdata.errors import DatasetError
 
 
 def encode_flac(audio: Audio) -> bytes:
-    """`float32 [N]` in [-1, 1] to FLAC."""
+    """`float32 [N]` in [-1, 1] to FLAC; N is at least 1, as FLAC has no form for nothing."""
     out = io.BytesIO()
     soundfile.write(out, np.clip(audio, -1, 1), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
     return out.getvalue()

@@ -20,7 +20,8 @@ from gerdata.media.container import Probe, opened, probe_of, translated
 from gerdata.media.limits import MediaLimits
 
 SEEK_AHEAD_S = 2.0  # how far before a stretch decoding starts, so that codecs and resamplers have settled
-RESYNC_S = 0.04  # sound whose timestamp is off by more is placed anew; half of what a viewer notices (ITU-R BT.1359)
+RESYNC_S = 0.04  # sound whose timestamp is off by more is placed anew; a viewer notices 45 ms (ITU-R BT.1359)
+CLOCK_S = 1e-6  # times closer than this are equal: finer than any container's clock, coarser than rounding
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def kept_frames(stream: Iterator[TimedFrame], times_s: Sequence[float]) -> Itera
         raise RejectedInput("undecodable", "no frame in the stretch")
     following = next(stream, None)
     for time_s in times_s:
-        while following is not None and following.time_s <= time_s:
+        while following is not None and following.time_s <= time_s + CLOCK_S:
             current, following = following, next(stream, None)
         yield current
 

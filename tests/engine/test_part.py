@@ -171,5 +171,5 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     time.sleep(1.0)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    gone, alive = psutil.wait_procs(children, timeout=5)
+    _gone, alive = psutil.wait_procs(children, timeout=5)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]

@@ -194,6 +194,6 @@ def test_a_kill_between_any_two_steps_of_sealing_is_repaired(tmp_path: Path, und
     assert not dataset.is_complete()
     run(job, options(tmp_path))
     assert tree(dataset.root) == undisturbed
-    dataset.plan.write_text('{"fingerprint": %s, "items": 12}' % json.dumps(job.fingerprint))
+    dataset.plan.write_text(f'{{"fingerprint": {json.dumps(job.fingerprint)}, "items": 12}}')
     run(job, options(tmp_path))
     assert tree(dataset.root) == undisturbed

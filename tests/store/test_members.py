@@ -1,0 +1,131 @@
+"""Pictures, sounds and samples as bytes: stable, without metadata, and back again."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from gerdata.clip import Clip, Sample, Structure
+from gerdata.errors import DatasetError
+from gerdata.media.audio import decode_audio, encode_flac, encode_wav
+from gerdata.media.images import decode_jpeg, encode_jpeg
+from gerdata.store import members
+
+
+def sample_of(t: int = 2, p: int = 3) -> Sample:
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[0:32, 0:48]
+    frames = np.stack([np.stack([x * 5, y * 7, x + y + 9 * i], -1) for i in range(t)]).astype(np.uint8)
+    audio = rng.uniform(-0.9, 0.9, 1600).astype(np.float32)
+    structure = Structure.empty(t, p)
+    structure.heads[:] = rng.uniform(0, 32, structure.heads.shape)
+    plan = '{"cast":3,"people":[1,2]}'
+    clip = Clip(
+        "abc",
+        "g",
+        "positive",
+        "train",
+        0.1,
+        t,
+        32,
+        48,
+        True,
+        True,
+        "synthetic",
+        p,
+        (0.7, 0.2, 0.1),
+        0.5,
+        "r",
+        plan=plan,
+    )
+    return Sample(clip, frames, audio, structure)
+
+
+def test_a_sample_comes_back_from_its_members() -> None:
+    sample = sample_of()
+    held = members.encode(sample, 92)
+    assert (
+        tuple(held)
+        == members.suffixes(2, has_structure=True)
+        == ("f00.jpg", "f01.jpg", "flac", "json", "structure.npz")
+    )
+    back = members.decode(held)
+    assert back.clip == sample.clip
+    assert np.abs(back.frames.astype(int) - sample.frames).mean() < 3
+    assert np.abs(back.audio - sample.audio).max() <= 1 / 32768
+    assert back.structure is not None
+    assert sample.structure is not None
+    np.testing.assert_array_equal(back.structure.heads, sample.structure.heads)
+    np.testing.assert_array_equal(back.structure.faces, sample.structure.faces)
+    assert members.encode(sample, 92) == held
+
+
+def test_members_carry_no_metadata() -> None:
+    held = members.encode(sample_of(), 92)
+    assert b"Exif" not in held["f00.jpg"]
+    assert b"http" not in held["f00.jpg"]
+    assert held["flac"][:4] == b"fLaC"
+    times = {info.date_time for info in zipfile.ZipFile(io.BytesIO(held["structure.npz"])).infolist()}
+    assert times == {(1980, 1, 1, 0, 0, 0)}
+
+
+@settings(max_examples=25)
+@given(hnp.arrays(np.float32, st.integers(1, 5000), elements=st.floats(-1, 1, width=32)))
+def test_sound_keeps_its_length_and_its_samples(audio: np.ndarray) -> None:
+    for encode in (encode_flac, encode_wav):
+        back = decode_audio(encode(audio))
+        assert back.shape == audio.shape
+        assert back.dtype == np.float32
+        assert np.abs(back - audio).max(initial=0) <= 1 / 32768 + 1e-7
+
+
+def test_colours_are_not_swapped() -> None:
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[..., 0] = 200
+    back = decode_jpeg(encode_jpeg(red, 95))
+    assert abs(int(back[8, 8, 0]) - 200) < 5
+    assert back[8, 8, 2] < 10
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"GIF89a", bytes(100)])
+def test_what_does_not_decode_is_said_so(data: bytes) -> None:
+    with pytest.raises(DatasetError):
+        decode_jpeg(data)
+    with pytest.raises(DatasetError):
+        decode_audio(data)
+    with pytest.raises(DatasetError):
+        members.decode_structure(data)
+    with pytest.raises(DatasetError):
+        members.decode_clip(data)
+
+
+def test_a_pickled_structure_is_never_unpickled() -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (pytest.fail, ("unpickled",))
+
+    out = io.BytesIO()
+    np.savez(out, heads=np.array([Bomb()], dtype=object), bodies=np.zeros(1), faces=np.zeros(1))
+    with pytest.raises(DatasetError):
+        members.decode_structure(out.getvalue())
+
+
+def test_a_structure_that_unpacks_to_too_much_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("heads.npy", bytes(members.STRUCTURE_LIMIT_BYTES + 1))
+    with pytest.raises(DatasetError, match="unpacks to over"):
+        members.decode_structure(out.getvalue())
+
+
+def test_shapes_that_lie_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Structure\.bodies"):
+        Structure(
+            np.zeros((1, 2, 4), np.float32), np.zeros((1, 3, 17, 3), np.float32), np.zeros((1, 2, 68, 2), np.float32)
+        )
+    with pytest.raises(ValueError, match=r"Sample\.frames"):
+        Sample(sample_of().clip, np.zeros((2, 4, 4, 3), np.float32), np.zeros(4, np.float32))  # type: ignore[arg-type]
