@@ -54,9 +54,6 @@ def _front_matter(header: Header, held: Sequence[str], n_synthetic: int, n: int)
         "- config_name: default",
         "  data_files:",
         *(f'  - {{split: {split}, path: "{split}/*.tar"}}' for split in held),
-        "- config_name: manifest",
-        "  data_files:",
-        *(f'  - {{split: {split}, path: "manifest/{split}.parquet"}}' for split in held),
         "---",
     ]
 
