@@ -25,7 +25,6 @@ REASONS = {
     "format-not-allowed": "not a media file, or a format gerdata does not open (playlists, scripts, vector graphics)",
     "truncated": "the file ends before its own declared length, or fewer frames or samples decode than it declares",
     "undecodable": "the decoder failed or reported damage",
-    "encrypted": "the media are encrypted",
     "no-video": "there is no picture stream",
     "too-large": "a frame has more pixels than allowed",
     "too-long": "the source is longer than allowed",

@@ -32,6 +32,9 @@ Settle = Callable[[list[Row]], list[Row]]
 Publish = Callable[[Dataset, Header, list[Row]], None]
 
 
+ENGINES = {"local": run_local, "ray": run_ray}
+
+
 @dataclass(frozen=True)
 class Cut:
     """One part: where its tar goes below the dataset (None without media), and how many items it takes."""
@@ -88,6 +91,8 @@ def run(job: Job, options: Options, settle: Settle | None = None, publish: Publi
     With `finish` nothing is made: all parts must be there. `settle` changes rows once the whole set is known; `publish`
     writes the tables, by default one manifest and one table of rejects.
     """
+    if options.engine not in ENGINES:
+        raise UsageError(f"--engine {options.engine}: expected one of {', '.join(ENGINES)}")
     is_whole = all(cut.tar is None or (job.dataset.root / cut.tar).is_file() for cut in job.cuts)
     reopen = options.retry_rejected or not is_whole  # state follows from what is there: a lost tar is made again
     begin(job.dataset, job.fingerprint, len(job.items), options.overwrite, reopen)
@@ -160,16 +165,13 @@ def _slice(specs: list[PartSpec], slice_: tuple[int, int] | None) -> list[PartSp
 
 
 def _make(specs: list[PartSpec], job: Job, options: Options) -> None:
-    engines = {"local": run_local, "ray": run_ray}
-    if options.engine not in engines:
-        raise UsageError(f"--engine {options.engine}: expected one of {', '.join(engines)}")
     if not specs:
         return
     for spec in specs:  # a part that is made again is not there while it is being made
         (spec.root / spec.rows).unlink(missing_ok=True)
     total = sum(len(spec.items) for spec in specs)
     with Progress(job.stage, total, options.quiet) as progress:
-        for _ in engines[options.engine](specs, options.workers, progress.tick):
+        for _ in ENGINES[options.engine](specs, options.workers, progress.tick):
             pass
 
 

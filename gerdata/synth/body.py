@@ -62,7 +62,9 @@ def joints_of(look: Look, seat: Seat, pose: Pose, swing: float) -> Joints:
 def torso_of(look: Look, pose: Pose, joints: Joints) -> Array:
     """The outline of the upper body in pixels, from the neck clockwise."""
     b, r = look.build, pose.r
-    right = np.array([(0.3, 1.22), (0.62, 1.4), (1.12 * b, 1.56), (1.4 * b, 1.95), (1.2 * b, 3.0), (1.1 * b, HIP_Y + 0.35)])
+    right = np.array(
+        [(0.3, 1.22), (0.62, 1.4), (1.12 * b, 1.56), (1.4 * b, 1.95), (1.2 * b, 3.0), (1.1 * b, HIP_Y + 0.35)]
+    )
     left = right[::-1] * (-1, 1)
     points = np.concatenate([right, left]) * r + (pose.x, pose.y)
     lean = (joints.hips.mean(0)[0] - pose.x) / (HIP_Y * r)
@@ -127,5 +129,12 @@ def _draw_arm(canvas: Canvas, look: Look, r: float, arm: list[Array]) -> None:
 def silhouette(look: Look, pose: Pose, joints: Joints) -> list[Array]:
     """Polygons that cover what the body hides of those behind: torso, and boxes around the legs."""
     hips, feet = joints.hips, joints.feet
-    legs = np.array([hips[0] + (0.4 * pose.r, 0), feet[0] + (0.4 * pose.r, 0), feet[1] - (0.4 * pose.r, 0), hips[1] - (0.4 * pose.r, 0)])
+    legs = np.array(
+        [
+            hips[0] + (0.4 * pose.r, 0),
+            feet[0] + (0.4 * pose.r, 0),
+            feet[1] - (0.4 * pose.r, 0),
+            hips[1] - (0.4 * pose.r, 0),
+        ]
+    )
     return [torso_of(look, pose, joints), legs]

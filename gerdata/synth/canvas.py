@@ -1,6 +1,7 @@
 """Drawing in frame pixels with smooth edges: polygons, strokes and discs on a supersampled picture."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -57,9 +58,14 @@ def dim(colour: Colour, gain: float) -> Colour:
 
 def ellipse(cx: float, cy: float, rx: float, ry: float, n: int = 24) -> Array:
     """A polygon of an ellipse."""
+    return _circle(n) * (rx, ry) + (cx, cy)
+
+
+@lru_cache(maxsize=64)
+def _circle(n: int) -> Array:
     angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
-    return np.stack([cx + rx * np.cos(angle), cy + ry * np.sin(angle)], 1)
+    return np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
 def _fixed(points: Array) -> npt.NDArray[np.int32]:
-    return np.rint((points * SCALE - 0.5) * (1 << _SHIFT)).astype(np.int32)
+    return np.rint(points * (SCALE << _SHIFT) - 0.5 * (1 << _SHIFT)).astype(np.int32)

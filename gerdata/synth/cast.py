@@ -3,13 +3,14 @@
 A cast is the identity unit of synthetic data: scenes of one cast share people, so a cast never crosses a split.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gerdata.chance import rng_for
 
-SKINS = ("fbe0cf", "f3cdb0", "e8b894", "d9a078", "c68863", "ac6f4c", "8d573b", "6e432e")
+SKINS = ("f6d7c2", "f0c9ab", "e8b894", "d9a078", "c68863", "ac6f4c", "8d573b", "6e432e")
 HAIRS = ("1d1a1c", "33241d", "55361f", "7b4f2a", "a8743a", "d4ae62", "8c8784", "cfcbc6", "9a3f22", "2c2d3f")
 CLOTHES = ("3d5a80", "98c1d9", "ee6c4d", "293241", "6a994e", "a7c957", "bc4749", "f2e8cf", "6d597a", "b56576",
            "e9c46a", "2a9d8f", "264653", "f4a261", "dddddd", "4a4e69", "8ecae6", "ffb703", "f7cad0", "52796f")  # fmt: skip
@@ -64,16 +65,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Cast:
-    """People (in a fixed order) and their place."""
+    """Some of a cast's people, and its place."""
 
     number: int
     looks: tuple[Look, ...]
     place: Place
 
 
-def draw_cast(seed: int, number: int, n_people: int) -> Cast:
-    """Cast `number` of this seed with its first `n_people` members; more members change none of the earlier ones."""
-    looks = tuple(_look(rng_for(seed, "cast", number, "look", i)) for i in range(n_people))
+def draw_cast(seed: int, number: int, members: Sequence[int]) -> Cast:
+    """Cast `number` of this seed, with these of its members: member i is the same whoever else is asked for."""
+    looks = tuple(_look(rng_for(seed, "cast", number, "look", i)) for i in members)
     return Cast(number, looks, _place(rng_for(seed, "cast", number, "place")))
 
 
@@ -81,7 +82,9 @@ def _look(rng: np.random.Generator) -> Look:
     high = float(rng.random())  # 0 a low voice, 1 a high one
     child = rng.random() < 0.1
     weights = np.array([0.06, 0.1, 0.2, 0.16, 0.1, 0.1, 0.12, 0.06, 0.06, 0.05, 0.05])
-    weights *= np.where(np.isin(HAIR_STYLES, ("bob", "long", "bun", "tied", "headscarf")), 0.2 + 1.6 * high, 1.8 - 1.6 * high)
+    weights *= np.where(
+        np.isin(HAIR_STYLES, ("bob", "long", "bun", "tied", "headscarf")), 0.2 + 1.6 * high, 1.8 - 1.6 * high
+    )
     beard = float(rng.uniform(0.4, 1)) if rng.random() < 0.35 and high < 0.45 and not child else 0.0
     return Look(
         skin=_vary(rng, str(rng.choice(SKINS)), 5),

@@ -4,7 +4,9 @@ Own units: origin mid-face, x right and y down in the picture, 1 is half a head'
 The points follow the 300-W order (Sagonas et al. 2013): jaw 17, brows 5 + 5, nose 9, eyes 6 + 6, mouth 12 + 8.
 """
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -43,7 +45,7 @@ class Pose:
 
     def place(self, points: Array) -> Array:
         """Own units to pixels, for what lies on the outline: rolled, scaled, moved."""
-        c, s = np.cos(self.roll) * self.r, np.sin(self.roll) * self.r
+        c, s = math.cos(self.roll) * self.r, math.sin(self.roll) * self.r
         return points @ np.array([[c, s], [-s, c]]) + (self.x, self.y)
 
     def turn(self, points: Array, width: float) -> Array:
@@ -52,10 +54,12 @@ class Pose:
         Points never leave the outline of the head, however far it turns.
         """
         x, y = points[:, 0], points[:, 1]
-        depth = np.sqrt(np.clip(1 - 0.9 * (x / width) ** 2 - 0.5 * y**2, 0, 1))
-        edge = 0.95 * width * np.sqrt(np.clip(1 - (y / 1.15) ** 2, 0.05, 1))
-        turned = np.clip(x * np.cos(self.yaw) + 0.62 * np.sin(self.yaw) * depth, -edge, edge)
-        return np.stack([turned, y + 0.4 * np.sin(self.pitch) * depth], 1)
+        square = y * y
+        depth = np.sqrt(np.maximum(1 - (0.9 / width**2) * x * x - 0.5 * square, 0))
+        edge = (0.95 * width) * np.sqrt(np.maximum(1 - square / 1.3225, 0.05))
+        turned = math.cos(self.yaw) * x + (0.62 * math.sin(self.yaw)) * depth
+        turned = np.maximum(np.minimum(turned, edge), -edge)
+        return np.stack([turned, y + (0.4 * math.sin(self.pitch)) * depth], 1)
 
 
 def express(shown: float, anger: float, laugh: float, talk: float, blink: float) -> Expression:
@@ -78,15 +82,26 @@ def express(shown: float, anger: float, laugh: float, talk: float, blink: float)
     return Expression(corner, opened, brows[0], brows[1], lids * (1 - 0.92 * blink), cheek, tears)
 
 
-def outline(look: Look, drop: float = 0.0, n: int = 40) -> Array:
-    """The face's contour from the crown clockwise, `[n, 2]`."""
-    angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
-    return _contour(look, np.sin(angle), -np.cos(angle), drop)
+_ROUND = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+_JAW = np.linspace(-1.65, 1.65, 17)
+_BROW_X = np.linspace(0, 1, 5)
+_BROW_ARCH = 0.05 - 0.07 * np.sin(np.pi * (0.25 + 0.6 * _BROW_X))
+_NOSE = np.array(
+    [(0, y) for y in (-0.1, 0.0, 0.1, 0.19)] + [(x, 0.27 - 0.6 * x * x) for x in (-0.12, -0.06, 0, 0.06, 0.12)]
+)
+_EYE_POINTS = np.array([-1, -0.4, 0.4, 1, 0.4, -0.4])
+_MOUTH_OUTER = np.array([-1, -0.6, -0.22, 0, 0.22, 0.6, 1])
+_MOUTH_INNER = np.array([-0.85, -0.4, 0, 0.4, 0.85])
+
+
+def outline(look: Look, drop: float = 0.0) -> Array:
+    """The face's contour from the crown clockwise, `[40, 2]`; `drop` is how far the mouth is open."""
+    return _contour(look, np.sin(_ROUND), -np.cos(_ROUND), drop)
 
 
 def _contour(look: Look, x: Array, y: Array, drop: float) -> Array:
-    low = np.clip(y, 0, 1)
-    return np.stack([look.face_w * x * (1 - look.jaw * low**2), y + drop * CHIN_DROP * low**2], 1)
+    low = np.maximum(y, 0) ** 2
+    return np.stack([look.face_w * x * (1 - look.jaw * low), y + (drop * CHIN_DROP) * low], 1)
 
 
 def mouth_curves(look: Look, face: Expression, x: Array) -> Array:
@@ -116,16 +131,12 @@ def lids(look: Look, face: Expression, x: Array) -> Array:
 
 def landmarks(look: Look, face: Expression) -> Array:
     """The 68 points of this look and expression, before the head turns: `[68, 2]` in own units."""
-    angle = np.linspace(-1.65, 1.65, 17)
-    jaw = _contour(look, np.sin(angle), np.cos(angle), face.mouth_open)
+    jaw = _contour(look, np.sin(_JAW), np.cos(_JAW), face.mouth_open)
     brow = brow_line(look, face)
-    nose = np.array([(0, y) for y in (-0.1, 0.0, 0.1, 0.19)] + [(x, 0.27 - 0.6 * x * x) for x in (-0.12, -0.06, 0, 0.06, 0.12)])
-    nose[4:, 0] *= look.nose
-    across = np.array([-1, -0.4, 0.4, 1, 0.4, -0.4])
-    upper, lower = lids(look, face, across)
-    eye = np.stack([across * EYE_W * look.eyes, EYE_Y + np.where(np.arange(6) < 4, upper, lower)], 1)
-    x = np.array([-1, -0.6, -0.22, 0, 0.22, 0.6, 1])
-    inner = np.array([-0.85, -0.4, 0, 0.4, 0.85])
+    nose = _NOSE * (look.nose, 1)
+    upper, lower = lids(look, face, _EYE_POINTS)
+    eye = np.stack([_EYE_POINTS * EYE_W * look.eyes, EYE_Y + np.where(np.arange(6) < 4, upper, lower)], 1)
+    x, inner = _MOUTH_OUTER, _MOUTH_INNER
     curves, within = mouth_curves(look, face, x), mouth_curves(look, face, inner)
     w = mouth_width(face)
     mouth = np.concatenate([
@@ -140,12 +151,11 @@ def landmarks(look: Look, face: Expression) -> Array:
 
 def brow_line(look: Look, face: Expression) -> Array:
     """The brow on the right of the picture, inner end first, `[5, 2]`."""
-    x = np.linspace(0, 1, 5)
-    raised = face.brow_inner * (1 - x) + face.brow_outer * x
-    y = BROW_Y - 0.07 * np.sin(np.pi * (0.25 + 0.6 * x)) + 0.05 - 0.15 * raised
-    return np.stack([0.15 + 0.42 * x, y], 1)
+    raised = face.brow_inner * (1 - _BROW_X) + face.brow_outer * _BROW_X
+    return np.stack([0.15 + 0.42 * _BROW_X, BROW_Y + _BROW_ARCH - 0.15 * raised], 1)
 
 
+@lru_cache(maxsize=256)
 def hair_shapes(look: Look) -> tuple[list[Array], list[Array]]:
     """Outlines of hair or headwear behind and in front of the face, in own units; the front ones turn with the head."""
     w, style = look.face_w, look.hair_style

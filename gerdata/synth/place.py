@@ -16,14 +16,14 @@ SKY = (168.0, 208.0, 238.0)
 
 
 def draw_place(place: Place, frame_px: int) -> Frames:
-    """The background with `EDGE_PX` around it, `uint8 [S, S, 3]`, S = SCALE * (frame_px + 2 * EDGE_PX)."""
+    """The background with `EDGE_PX` around it, `uint8 [S, S, 3]` RGB, S = frame_px + 2 * EDGE_PX."""
     side = frame_px + 2 * EDGE_PX
     image = np.zeros((SCALE * side, SCALE * side, 3), np.uint8)
     DRAWERS[place.kind](Canvas(image), float(side), place, rng_for(place.seed, "place"))
     grain = rng_for(place.seed, "grain").normal(0, 5, (side // 6, side // 6, 1)).astype(np.float32)
-    soft = cv2.GaussianBlur(image, (0, 0), BLUR_PX * SCALE)
-    cloud = cv2.resize(grain, (SCALE * side, SCALE * side), interpolation=cv2.INTER_CUBIC)
-    return np.clip(soft + cloud[..., None], 0, 255).astype(np.uint8)
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    cloud = cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.clip(cv2.GaussianBlur(small, (0, 0), BLUR_PX) + cloud[..., None], 0, 255).astype(np.uint8)
 
 
 def _ramp(canvas: Canvas, y0: float, y1: float, top: Colour, bottom: Colour) -> None:
@@ -61,6 +61,8 @@ def _room(canvas: Canvas, s: float, place: Place, rng: np.random.Generator) -> N
         canvas.box(min(edge, edge + sign * 16), s * 0.08, max(edge, edge + sign * 16), floor_y * 0.96, dim(wood, 1.25))
     for _ in range(rng.integers(1, 4)):  # pictures
         px, py, ps = s * rng.uniform(0.02, 0.9), s * rng.uniform(0.08, 0.24), s * rng.uniform(0.07, 0.13)
+        if x - ps - 24 < px < x + w + 24:
+            continue  # not over the window
         canvas.box(px, py, px + ps, py + ps * 1.2, dim(wood, 0.7))
         canvas.box(px + 3, py + 3, px + ps - 3, py + ps * 1.2 - 3, _any(rng))
     canvas.box(0, floor_y - 6, s, floor_y, (236.0, 232.0, 224.0))
@@ -80,7 +82,9 @@ def _hall(canvas: Canvas, s: float, place: Place, rng: np.random.Generator) -> N
     for x in rng.uniform(0.05, 0.95, int(rng.integers(3, 6))) * s:  # lamps and their cones
         layer = canvas.image.copy()
         foot = x + s * rng.uniform(-0.2, 0.2)
-        Canvas(layer).fill(np.array([(x - 3, 6), (x + 3, 6), (foot + s * 0.12, s * 0.6), (foot - s * 0.12, s * 0.6)]), glow)
+        Canvas(layer).fill(
+            np.array([(x - 3, 6), (x + 3, 6), (foot + s * 0.12, s * 0.6), (foot - s * 0.12, s * 0.6)]), glow
+        )
         cv2.addWeighted(layer, 0.22, canvas.image, 0.78, 0, dst=canvas.image)
         canvas.disc((x, 7.0), 5.0, (255.0, 248.0, 220.0))
     _ramp(canvas, s * 0.58, s, dim(dark, 0.9), dim(dark, 1.5))
@@ -104,7 +108,7 @@ def _park(canvas: Canvas, s: float, place: Place, rng: np.random.Generator) -> N
     path = np.array([(0.46, y / s), (0.54, y / s), (0.85, 1.0), (0.35, 1.0)]) * s + (s * rng.uniform(-0.25, 0.25), 0)
     canvas.fill(path, blend(ground, (222.0, 204.0, 170.0), 0.8))
     for x in rng.uniform(0, 1, int(rng.integers(3, 7))) * s:
-        _tree(canvas, x, y + s * rng.uniform(0.0, 0.08), s * rng.uniform(0.1, 0.2), ground, rng)
+        _tree(canvas, x, y + s * rng.uniform(0.0, 0.08), s * rng.uniform(0.07, 0.14), ground, rng)
 
 
 def _tree(canvas: Canvas, x: float, y: float, r: float, green: Colour, rng: np.random.Generator) -> None:
@@ -152,7 +156,9 @@ def _cafe(canvas: Canvas, s: float, place: Place, rng: np.random.Generator) -> N
     canvas.box(0, y - s * 0.155, s, y - s * 0.13, dim(wood, 1.5))
     for x in np.linspace(0.15, 0.85, int(rng.integers(3, 6))) * s:
         canvas.stroke(np.array([(x, 0), (x, s * 0.07)]), (50.0, 46.0, 44.0), 1.2)
-        canvas.fill(np.array([(x - 4, s * 0.06), (x + 4, s * 0.06), (x + 13, s * 0.11), (x - 13, s * 0.11)]), dim(wood, 0.7))
+        canvas.fill(
+            np.array([(x - 4, s * 0.06), (x + 4, s * 0.06), (x + 13, s * 0.11), (x - 13, s * 0.11)]), dim(wood, 0.7)
+        )
         canvas.disc((x, s * 0.113), 5.0, (255.0, 236.0, 180.0))
     tile = rgb(place.colour2)
     _floor(canvas, s, y, blend(tile, (210.0, 200.0, 190.0), 0.5), int(rng.integers(12, 20)))

@@ -93,8 +93,8 @@ def _backdrop(plan: ScenePlan, background: Frames, t_s: float) -> tuple[Frames, 
     camera, px = plan.camera, plan.frame_px
     angle = 2 * np.pi * camera.drift_hz * t_s + camera.phase
     shift = np.array([camera.drift_x * np.sin(angle), camera.drift_y * np.sin(1.7 * angle)]) * px
-    far = shift * 0.6 - EDGE_PX
-    matrix = np.array([[1.0, 0.0, far[0] * SCALE], [0.0, 1.0, far[1] * SCALE]])
+    middle = (shift * 0.6 - EDGE_PX) * SCALE + (SCALE - 1) / 2  # cv2 counts from the middles of pixels
+    matrix = np.array([[SCALE, 0.0, middle[0]], [0.0, SCALE, middle[1]]])
     size = (SCALE * px, SCALE * px)
     return cv2.warpAffine(background, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), shift
 

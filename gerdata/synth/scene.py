@@ -131,8 +131,8 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
     cast_number = _turn(seed, "cast-order", index, recipe.casts)
     chance = rng_for(seed, "scene", index)
     n = int(chance.integers(recipe.min_people, recipe.max_people + 1))
-    cast = draw_cast(seed, cast_number, recipe.max_people)
-    who = chance.permutation(recipe.max_people)[:n]
+    members = [int(k) for k in chance.permutation(recipe.max_people)[:n]]
+    cast = draw_cast(seed, cast_number, members)
     mixed = bool(chance.random() < recipe.mixed_share)
     shown, voiced = _reserve(chance), _reserve(chance)
     valences = draw_valences(rng_for(seed, "valence", index), n, sign, mixed)
@@ -140,8 +140,8 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
     seats = draw_seats(rng_for(seed, "seats", index), n)
     inner = rng_for(seed, "person", index)
     people = tuple(
-        Person(cast.looks[int(k)], seat, _motion(inner), _feeling(inner, float(v), shown, recipe.duration_s))
-        for k, seat, v in zip(who, seats, valences, strict=True)
+        Person(look, seat, _motion(inner), _feeling(inner, float(v), shown, recipe.duration_s))
+        for look, seat, v in zip(cast.looks, seats, valences, strict=True)
     )
     raw = ScenePlan(
         cast=cast_number,

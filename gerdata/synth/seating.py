@@ -37,7 +37,9 @@ def draw_seats(rng: np.random.Generator, n: int) -> tuple[Seat, ...]:
         far = len(rows) - 1 - row
         depth = far / max(len(rows) - 1, 1)
         r = max(MIN_HEAD, front * shrink**far)
-        xs = MARGIN + (np.arange(m) + 0.5 + rng.normal(0, loose, m) + (0.22 if row % 2 else -0.22) * (m > 2)) / m * (1 - 2 * MARGIN)
+        xs = MARGIN + (np.arange(m) + 0.5 + rng.normal(0, loose, m) + (0.22 if row % 2 else -0.22) * (m > 2)) / m * (
+            1 - 2 * MARGIN
+        )
         ys = bottom + (top - bottom) * depth + arc * np.abs(xs - 0.5) * 2 + rng.normal(0, 0.012, m)
         spots += [(x, y, r) for x, y in zip(xs, ys, strict=True)]
     placed = _apart(np.array(spots))
@@ -57,9 +59,9 @@ def _rows(rng: np.random.Generator, n: int) -> list[int]:
 
 
 def _apart(spots: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Push heads apart, mostly sideways, until neighbours keep 1.75 mean radii, or 80 rounds have passed."""
+    """Push heads apart, mostly sideways, until neighbours keep 1.75 mean radii, for 40 rounds."""
     spots = spots.copy()
-    for _ in range(80):
+    for _ in range(40):
         gap = spots[:, None, :2] - spots[None, :, :2]
         wanted = 0.5 * 1.9 * (spots[:, None, 2] + spots[None, :, 2])
         distance = np.hypot(gap[..., 0], gap[..., 1]) + np.eye(len(spots)) + 1e-6

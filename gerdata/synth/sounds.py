@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
+from scipy import fft, signal
 
 from gerdata.chance import rng_for
 from gerdata.clip import SAMPLE_RATE_HZ
@@ -29,44 +29,30 @@ def voice(event: SoundEvent) -> Signal:
     """One utterance, `float64 [N]`, N = round(duration * 16000), RMS 1 over its whole length."""
     rng = rng_for(event.seed, "voice")
     n = round(event.duration_s * SAMPLE_RATE_HZ)
-    made = VOICES[event.kind](event, n, rng) * _fade(n)
-    return made / max(float(np.sqrt(np.mean(made**2))), 1e-9)
+    return _unit(VOICES[event.kind](event, n, rng) * _fade(n))
 
 
 def murmur(voices: int, pitch_hz: float, n: int, rng: np.random.Generator) -> Signal:
-    """Many people talking at once, `float64 [n]`, RMS 1: gated pulses of each voice, one filter for each vowel."""
+    """Many people talking at once, `float64 [n]`, RMS 1: the syllables of all voices, one filter for each vowel."""
     channels = np.zeros((len(VOWELS), n))
+    breath = 0.08 * rng.standard_normal(n)
     for _ in range(voices):
-        pitch = pitch_hz * rng.uniform(0.8, 1.25)
-        gates = _syllables(n, rng)
-        pulses = _pulses(pitch * _wander(n, 0.12, 1.5, rng)) + 0.08 * rng.standard_normal(n)
-        which = rng.integers(len(VOWELS), size=gates.max() + 1)
-        loud = rng.uniform(0.3, 1.0, gates.max() + 1)
-        loud[0] = 0.0
-        gated = pulses * _smooth(loud[gates], 0.02)
-        for v in range(len(VOWELS)):
-            channels[v] += np.where(which[gates] == v, gated, 0)
-    mixed = np.sum([_formants(c, vowel, 0.94) for c, vowel in zip(channels, VOWELS, strict=True)], axis=0)
-    return mixed / max(float(np.sqrt(np.mean(mixed**2))), 1e-9)
+        pitch = pitch_hz * rng.uniform(0.8, 1.25) * _wander(n, 0.12, 1.5, rng)
+        _speak(channels, _pulses(pitch) + breath, 0.3, rng)
+    return _unit(_vowels(channels, 0.94))
 
 
 def ambience(kind: str, n: int, rng: np.random.Generator) -> Signal:
     """The sound of a place without its people, `float64 [n]`, RMS 1."""
-    made = AMBIENCE[kind](n, rng) + 0.05 * _coloured(n, 1.0, rng)
-    return made / max(float(np.sqrt(np.mean(made**2))), 1e-9)
+    return _unit(AMBIENCE[kind](n, rng))
 
 
 def _phrase(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     """Speech without words: syllables of changing vowels, falling pitch."""
-    gates = _syllables(n, rng)
     pitch = event.pitch_hz * np.linspace(1.08, 0.88, n) * _wander(n, 0.1, 2.0, rng)
-    source = _pulses(pitch) + 0.06 * rng.standard_normal(n)
-    which = rng.integers(len(VOWELS), size=gates.max() + 1)
-    loud = np.where(np.arange(gates.max() + 1) == 0, 0.03, 1.0)
-    gated = source * _smooth(loud[gates], 0.02)
-    return np.sum([
-        _formants(np.where(which[gates] == v, gated, 0), vowel, event.tract) for v, vowel in enumerate(VOWELS)
-    ], axis=0)  # fmt: skip
+    channels = np.zeros((len(VOWELS), n))
+    _speak(channels, _pulses(pitch) + 0.06 * rng.standard_normal(n), 0.7, rng)
+    return _vowels(channels, event.tract)
 
 
 def _laugh(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
@@ -91,7 +77,9 @@ def _cheer(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     for _ in range(3):
         rise = 1.5 + 1.1 / (1 + np.exp(-14 * (t - rng.uniform(0.2, 0.4))))
         pitch = event.pitch_hz * rng.uniform(0.85, 1.15) * rise * _wander(n, 0.03, 5.0, rng)
-        parts.append(_formants(_pulses(pitch) + 0.12 * rng.standard_normal(n), str(rng.choice(("u", "e", "a"))), event.tract))
+        parts.append(
+            _formants(_pulses(pitch) + 0.12 * rng.standard_normal(n), str(rng.choice(("u", "e", "a"))), event.tract)
+        )
     return np.sum(parts, axis=0)
 
 
@@ -111,16 +99,50 @@ def _groan(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     parts = []
     for _ in range(3):
         pitch = event.pitch_hz * 0.72 * rng.uniform(0.88, 1.1) * np.linspace(1.1, 0.72, n) * _wander(n, 0.02, 3.0, rng)
-        parts.append(_formants(_pulses(pitch) + 0.03 * rng.standard_normal(n), str(rng.choice(("u", "o"))), event.tract * 1.05))
+        parts.append(
+            _formants(_pulses(pitch) + 0.03 * rng.standard_normal(n), str(rng.choice(("u", "o"))), event.tract * 1.05)
+        )
     return np.sum(parts, axis=0)
 
 
-def _pulses(pitch_hz: Signal) -> Signal:
-    """Glottal flow derivative at a running pitch: rises over 40 % of the period, closes sharply over 16 %."""
-    phase = np.cumsum(pitch_hz / SAMPLE_RATE_HZ) % 1
-    opening = np.sin(np.pi * np.minimum(phase / 0.4, 1.0))
-    closing = -np.sin(0.5 * np.pi * (phase - 0.4) / 0.16) * 2.5
+def _pulse_table(size: int) -> Signal:
+    """One period of glottal flow derivative: rises over 40 % of it, closes sharply over 16 %."""
+    phase = np.arange(size) / size
+    opening, closing = np.sin(np.pi * phase / 0.4), -2.5 * np.sin(0.5 * np.pi * (phase - 0.4) / 0.16)
     return np.where(phase < 0.4, opening, np.where(phase < 0.56, closing, 0.0))
+
+
+_PULSE = _pulse_table(2048)
+
+
+def _pulses(pitch_hz: Signal) -> Signal:
+    """Glottal pulses at a running pitch."""
+    phase = np.cumsum(pitch_hz * (len(_PULSE) / SAMPLE_RATE_HZ)).astype(np.int64)
+    return _PULSE[phase & (len(_PULSE) - 1)]
+
+
+def _speak(channels: Signal, source: Signal, softest: float, rng: np.random.Generator) -> None:
+    """Add a voice to the channels of its vowels, in place: syllables of 110-260 ms, a pause after some."""
+    n, at = len(source), int(rng.integers(int(0.2 * SAMPLE_RATE_HZ)))
+    while at < n:
+        length = int(rng.uniform(0.11, 0.26) * SAMPLE_RATE_HZ)
+        pause = rng.uniform(0.08, 0.4) if rng.random() < 0.3 else 0.03
+        vowel, loud = rng.integers(len(VOWELS)), rng.uniform(softest, 1)
+        gate = np.interp(np.arange(length), (0, 500, length - 700, length - 1), (0, loud, loud, 0))
+        here = source[at : at + length]
+        channels[vowel, at : at + length] += gate[: len(here)] * here
+        at += length + int(pause * SAMPLE_RATE_HZ)
+
+
+def _vowels(channels: Signal, tract: float) -> Signal:
+    """The channels through the formants of their vowels, summed."""
+    voiced = [_formants(c, vowel, tract) for c, vowel in zip(channels, VOWELS, strict=True) if c.any()]
+    return np.sum(voiced, axis=0) if voiced else np.zeros(channels.shape[1])
+
+
+def _unit(x: Signal) -> Signal:
+    """The same at RMS 1; silence stays silence."""
+    return x / max(float(np.sqrt(np.mean(x**2))), 1e-9)
 
 
 def _formants(source: Signal, vowel: str, tract: float) -> Signal:
@@ -134,27 +156,10 @@ def _formants(source: Signal, vowel: str, tract: float) -> Signal:
     return np.asarray(signal.sosfilt(np.array(sections), source), dtype=np.float64)
 
 
-def _syllables(n: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Which syllable sounds at each sample, 0 in pauses: 110-260 ms each, a pause after some."""
-    k = int(n / (0.11 * SAMPLE_RATE_HZ)) + 2
-    lengths = rng.uniform(0.11, 0.26, k)
-    pauses = np.where(rng.random(k) < 0.3, rng.uniform(0.08, 0.4, k), 0.03)
-    spans = np.rint(np.stack([pauses, lengths], 1) * SAMPLE_RATE_HZ).astype(int).ravel()
-    names = np.stack([np.zeros(k, int), np.arange(1, k + 1)], 1).ravel()
-    start = int(rng.integers(int(0.2 * SAMPLE_RATE_HZ)))
-    return np.repeat(names, spans)[start : start + n]
-
-
 def _wander(n: int, depth: float, rate_hz: float, rng: np.random.Generator) -> Signal:
     """A slow random factor around 1."""
     k = int(n / SAMPLE_RATE_HZ * rate_hz) + 3
     return 1 + depth * np.interp(np.linspace(0, k - 1, n), np.arange(k), rng.uniform(-1, 1, k))
-
-
-def _smooth(x: Signal, over_s: float) -> Signal:
-    """A gate with soft edges: one-pole, forwards only."""
-    keep = float(np.exp(-3 / (over_s * SAMPLE_RATE_HZ)))
-    return np.asarray(signal.lfilter([1 - keep], [1, -keep], x), dtype=np.float64)
 
 
 def _fade(n: int) -> Signal:
@@ -165,11 +170,10 @@ def _fade(n: int) -> Signal:
 
 def _coloured(n: int, slope: float, rng: np.random.Generator) -> Signal:
     """Noise whose amplitude falls with frequency to the power `slope`, flat under 40 Hz; RMS 1."""
-    m = int(2 ** np.ceil(np.log2(n)))  # a length that transforms fast
-    spectrum = np.fft.rfft(rng.standard_normal(m))
-    spectrum *= np.maximum(np.fft.rfftfreq(m, 1 / SAMPLE_RATE_HZ), 40.0) ** -slope
-    made = np.fft.irfft(spectrum, m)[:n]
-    return made / np.std(made)
+    m = fft.next_fast_len(n, real=True)
+    spectrum = fft.rfft(rng.standard_normal(m))
+    spectrum *= np.maximum(fft.rfftfreq(m, 1 / SAMPLE_RATE_HZ), 40.0) ** -slope
+    return _unit(fft.irfft(spectrum, m)[:n])
 
 
 def _gusts(n: int, rng: np.random.Generator) -> Signal:
