@@ -11,7 +11,9 @@ from gerdata.cli.options import Shared, command
 
 @command
 def report(
-    root: Annotated[Path | None, typer.Argument(metavar="[WORKSPACE]", help="A workspace [default: --workspace].")] = None,
+    root: Annotated[
+        Path | None, typer.Argument(metavar="[WORKSPACE]", help="A workspace [default: --workspace].")
+    ] = None,
     *,
     shared: Shared,
 ) -> None:

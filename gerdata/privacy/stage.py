@@ -81,8 +81,8 @@ def notice_of(recipe: ProtectRecipe) -> str:
     if not recipe.is_obfuscated:
         return "NOT OBFUSCATED: faces or voices of real people are in these data"
     return (
-        f"de-identified: frames reduced to {recipe.shrink_px}x{recipe.shrink_px} pixels, sound muted; not audited; who can "
-        "find the public original can identify its people"
+        f"frames reduced to {recipe.shrink_px}x{recipe.shrink_px} pixels, sound muted; large faces may still be recognised; "
+        "not audited; who can find the public original can identify its people"
     )
 
 

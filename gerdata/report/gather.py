@@ -53,7 +53,7 @@ def _stage(root: Path) -> Stage:
     counts = Counter((row.clip.split or "none", row.clip.label or "unlabelled") for row in rows_of(root, header))
     labels = (*header.classes, "unlabelled")
     splits = [split for split in (*SPLITS, "none") if any(counts[split, label] for label in labels)]
-    name = f"release {root.name}" if header.stage == "shard" else root.name
+    name = f"shards/{root.name}" if header.stage == "shard" else root.name
     return Stage(name, header, tuple((split, tuple(counts[split, label] for label in labels)) for split in splits))
 
 

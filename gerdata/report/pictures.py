@@ -11,6 +11,7 @@ from gerdata.media.audio import encode_flac
 from gerdata.media.images import encode_jpeg
 
 STRIP_PX = 112
+GAP_PX = 2
 STRIP_QUALITY = 85
 
 
@@ -19,7 +20,9 @@ def strip(frames: Frames) -> str:
     _, height, width, _ = frames.shape
     size = (max(1, round(width * STRIP_PX / height)), STRIP_PX)
     small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
-    return _uri("image/jpeg", encode_jpeg(np.concatenate(small, axis=1), STRIP_QUALITY))
+    gap = np.full((STRIP_PX, GAP_PX, 3), 255, np.uint8)
+    joined = np.concatenate([piece for frame in small for piece in (frame, gap)][:-1], axis=1)
+    return _uri("image/jpeg", encode_jpeg(joined, STRIP_QUALITY))
 
 
 def sound(audio: Audio) -> str:

@@ -1,5 +1,6 @@
 """`shard`: from finished datasets to a release, and what is written around its shards."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ def parents_of(named: Sequence[Path], workspace: Path) -> list[Dataset]:
 
 def job_of(parents: Sequence[Dataset], name: str, recipe: ShardRecipe, seed: int, out: Path, private: Private) -> Job:
     """Choose, mix, order, and re-name under `name`. `UsageError` where datasets do not fit together."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise UsageError(f"--release {name}: expected up to 64 letters, digits, dots, dashes and underscores")
     headers = [parent.header() for parent in parents]
     _check_alike(parents, headers)
     pool = [

@@ -33,6 +33,7 @@ CASES = {
     "no run": (("evaluate", "{tmp}/absent", "{tmp}/absent"), 1, "expected a finished run"),
     "no workspace to report": (("report",), 2, "expected a workspace with at least one finished stage"),
     "nothing to verify": (("verify", "{clips}"), 1, "expected a dataset"),
+    "a release that climbs": (("shard", "{tmp}", "--release", "../x"), 2, "--release ../x: expected"),
     "bad slice": (("synth", "--n", 1, "--slice", "0/3"), 2, "expected I/N"),
     "bad engine": (("synth", "--n", 1, "--engine", "spark"), 2, "expected one of local, ray"),
     "short key": (("ingest", "{clips}", "--key", "{tmp}/short.key"), 2, "expected a key of 32"),

@@ -1,5 +1,7 @@
 """Segments cover a source once, and are never shorter than asked."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ def test_every_second_is_in_exactly_one_segment(duration_s: float, segment_s: fl
     least_s = segment_s * share
     segments = cut(duration_s, segment_s, least_s)
     assert segments[0].start_s == 0
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in itertools.pairwise(segments):
         assert after.start_s == pytest.approx(before.start_s + before.duration_s)
     assert segments[-1].start_s + segments[-1].duration_s == pytest.approx(duration_s)
     assert all(s.duration_s < segment_s + least_s + 1e-6 for s in segments)
