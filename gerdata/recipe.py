@@ -107,7 +107,9 @@ class TrainRecipe(Recipe):
     label_smoothing: Share = 0.0
     modality: Literal["both", "video", "audio"] = "both"
     modality_dropout: Share = 0.15  # share of training clips that lose one modality
+    train_frames: PositiveInt = 2  # kept frames a training clip shows in an epoch, drawn anew; measuring takes all
     flip_share: Share = 0.5  # training clips mirrored left to right
+    max_gain_db: float = Field(6.0, ge=0, le=40)  # training clips made louder or softer by up to this
     width: int = Field(96, ge=16, le=2048, multiple_of=2)  # numbers of a token
     image_px: int = Field(96, ge=32, le=384)
     mels: int = Field(64, ge=16, le=128)

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 MIN_SEGMENT = 16  # four poolings by 2 leave one cell
-MIN_IMAGE_PX = 32  # five strides of 2 leave one cell
 
 
 class Output(NamedTuple):
@@ -35,10 +34,10 @@ class Output(NamedTuple):
 class CrossAttention(nn.Module):
     """Pictures and log-mel segments of B clips to class logits."""
 
-    def __init__(self, classes: int, width: int, dropout: float) -> None:
+    def __init__(self, classes: int, width: int, mels: int, dropout: float) -> None:
         super().__init__()
         self.picture = PictureEncoder(width)
-        self.sound = SoundEncoder(width)
+        self.sound = SoundEncoder(width, mels)
         self.null_video = nn.Parameter(torch.randn(width) * 0.02)
         self.null_audio = nn.Parameter(torch.randn(width) * 0.02)
         self.block = PreNormBlock(width, dropout)
@@ -62,39 +61,43 @@ class CrossAttention(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """A compact CNN from scratch: one token a frame."""
+    """A compact CNN from scratch: one token a frame.
+
+    Maximum pooling matters: with strides in its place the mouths of small faces are lost and 600 clips are not enough
+    (0.37 in place of 0.79 accuracy on synthetic groups after 10 epochs). Strongest and mean response are both kept: the
+    one finds a face, the other counts them.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        channels = (3, 16, 32, 48, 64, 96)
-        self.stages = nn.Sequential(*(_convolution(a, b, 2) for a, b in pairwise(channels)))
-        self.token = nn.Linear(2 * channels[-1], width)
+        self.maps = nn.Sequential(
+            _convolution(3, 16, stride=2), nn.MaxPool2d(2), _convolution(16, 48), nn.MaxPool2d(2), _convolution(48, 96)
+        )
+        self.token = nn.Linear(2 * 96, width)
 
     def forward(self, video: Tensor) -> Tensor:
         """uint8 [B, T, 3, h, w] -> [B, T, d]."""
         images = video.flatten(0, 1).to(memory_format=torch.channels_last)  # [B*T, 3, h, w]
-        maps = self.stages(images.float() / 127.5 - 1)  # [B*T, c, h/32, w/32]
+        maps = self.maps(images.float() / 127.5 - 1)  # [B*T, c, h/8, w/8]
         told = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)  # [B*T, 2c]
         tokens: Tensor = self.token(told)  # [B*T, d]
         return tokens.view(*video.shape[:2], -1)  # [B, T, d]
 
 
 class SoundEncoder(nn.Module):
-    """CNN blocks on the log-mel of each segment: one token a segment."""
+    """CNN blocks on the log-mel of each segment: one token a segment. Time is pooled, pitch keeps its place."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, mels: int) -> None:
         super().__init__()
-        channels = (1, 16, 32, 64, 96)
-        self.blocks = nn.Sequential(
-            *(nn.Sequential(_convolution(a, b, 1), nn.MaxPool2d(2)) for a, b in pairwise(channels))
-        )
-        self.token = nn.Linear(2 * channels[-1], width)
+        blocks = [layer for a, b in pairwise((1, 16, 32, 64, 96)) for layer in (_convolution(a, b), nn.MaxPool2d(2))]
+        self.maps = nn.Sequential(*blocks)
+        self.token = nn.Linear(2 * 96 * (mels // 16), width)
 
     def forward(self, audio: Tensor) -> Tensor:
         """float32 dB [B, S, 1, mels, columns] -> [B, S, d]."""
         images = audio.flatten(0, 1).to(memory_format=torch.channels_last)  # [B*S, 1, mels, columns]
-        maps = self.blocks((images + 30) / 20)  # [B*S, c, mels/16, columns/16]
-        told = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)  # [B*S, 2c]
+        maps = self.maps((images + 30) / 20)  # [B*S, c, mels/16, columns/16]; -30 +- 17 dB on synthetic groups
+        told = torch.cat([maps.mean(3), maps.amax(3)], dim=1).flatten(1)  # [B*S, 2c * mels/16]
         tokens: Tensor = self.token(told)  # [B*S, d]
         return tokens.view(*audio.shape[:2], -1)  # [B, S, d]
 
@@ -156,7 +159,6 @@ def _positions(length: int, width: int) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)[:, :width]  # [length, width]
 
 
-def _convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU()
-    )
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())

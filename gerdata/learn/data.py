@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from gerdata.chance import rng_for
 from gerdata.clip import SPLITS, Audio, Frames
 from gerdata.errors import DatasetError
-from gerdata.learn.features import cut_segments, log_mel
+from gerdata.learn.features import SILENCE_DB, cut_segments, log_mel
 from gerdata.learn.metrics import DataKind
 from gerdata.manifest import Header, Row, read_rows
 from gerdata.media.audio import decode_audio
@@ -70,8 +70,19 @@ class Batch(NamedTuple):
 class Change(NamedTuple):
     """What chance decided for one training clip in one epoch."""
 
+    frames: tuple[int, ...]  # which of the kept frames are shown, in their order
     flip: bool
+    gain_db: float
     drop: Literal["none", "video", "audio"]
+
+
+class Ranges(NamedTuple):
+    """What a `Change` is drawn from."""
+
+    frames: int  # how many of the kept frames are shown; all of them where there are fewer
+    flip_share: float
+    max_gain_db: float
+    drop_share: float
 
 
 class ReleaseSplit(Dataset[Item]):
@@ -202,19 +213,24 @@ def hide_heads(frame: Frames, boxes: np.ndarray) -> Frames:
     return covered
 
 
-def draw_change(seed: int, epoch: int, item: Item, flip_share: float, drop_share: float) -> Change:
+def draw_change(seed: int, epoch: int, item: Item, ranges: Ranges) -> Change:
     """Decide what happens to one clip in one epoch. A clip never loses the only modality it has."""
     rng = rng_for(seed, "augment", epoch, item.id)
-    flip, lose, which = rng.random() < flip_share, rng.random() < drop_share, rng.random() < 0.5
-    if not (lose and item.has_video and item.has_audio):
-        return Change(flip, "none")
-    return Change(flip, "video" if which else "audio")
+    shown = np.sort(rng.permutation(len(item.video))[: ranges.frames])
+    flip, gain_db = rng.random() < ranges.flip_share, rng.uniform(-ranges.max_gain_db, ranges.max_gain_db)
+    lose, which = rng.random() < ranges.drop_share, rng.random() < 0.5
+    drop: Literal["none", "video", "audio"] = "none"
+    if lose and item.has_video and item.has_audio:
+        drop = "video" if which else "audio"
+    return Change(tuple(shown.tolist()), bool(flip), float(gain_db), drop)
 
 
 def apply_change(item: Item, change: Change) -> Item:
     """The clip after a change; its sound knows no left and right."""
+    video = item.video[list(change.frames)]  # [shown, 3, h, w]
     return item._replace(
-        video=item.video.flip(3) if change.flip else item.video,
+        video=video.flip(3) if change.flip else video,
+        audio=(item.audio + change.gain_db).clamp(min=SILENCE_DB),
         has_video=item.has_video and change.drop != "video",
         has_audio=item.has_audio and change.drop != "audio",
     )

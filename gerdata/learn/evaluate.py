@@ -45,7 +45,7 @@ def load(run: Path) -> Trained:
     """The kept weights of a finished run, in evaluation mode."""
     told = Run.read(run)
     recipe = told.identity.recipe
-    model = CrossAttention(len(told.identity.classes), recipe.width, recipe.dropout)
+    model = CrossAttention(len(told.identity.classes), recipe.width, recipe.mels, recipe.dropout)
     load_weights(run, model)
     model.eval()
     return Trained(told, model, form_of(recipe))

@@ -14,8 +14,8 @@ from gerdata.clip import SAMPLE_RATE_HZ
 from gerdata.errors import RecipeError
 
 WINDOW = 1024  # samples of one Hann window: 64 ms, resolves the lowest of 128 mel bands
-HOP = 160  # samples: 10 ms
-FLOOR_POWER = 1e-10  # -100 dB
+HOP = 320  # samples: 20 ms, several columns for each burst of laughter (about 5 a second)
+SILENCE_DB = -100.0  # the floor of the spectrogram
 
 
 @functools.cache
@@ -36,12 +36,12 @@ def mel_filterbank(mels: int) -> Tensor:
 
 
 def log_mel(audio: Tensor, mels: int) -> Tensor:
-    """Mel power in dB of `audio: float32 [S, N]` at 16 kHz: float32 [S, mels, 1 + N // HOP]. Silence is -100 dB."""
+    """Mel power in dB of `audio: float32 [S, N]` at 16 kHz: float32 [S, mels, 1 + N // HOP]. Silence is `SILENCE_DB`."""
     spectrum = torch.stft(
         audio, WINDOW, HOP, window=torch.hann_window(WINDOW), center=True, pad_mode="constant", return_complex=True
     )  # [S, bins, columns]
     power = mel_filterbank(mels) @ spectrum.abs().square()  # [S, mels, columns]
-    return 10 * torch.log10(power.clamp(min=FLOOR_POWER))
+    return 10 * torch.log10(power.clamp(min=10 ** (SILENCE_DB / 10)))
 
 
 def cut_segments(audio: Tensor, segments: int, segment_s: float) -> Tensor:

@@ -22,7 +22,16 @@ from torch.optim import AdamW
 from gerdata.chance import digest_of, rng_for
 from gerdata.errors import DatasetError, GerdataError, InterruptedRun
 from gerdata.learn.cross_attention import MIN_SEGMENT, CrossAttention
-from gerdata.learn.data import Hide, ReleaseSplit, apply_change, batches, collate, draw_change, release_fingerprint
+from gerdata.learn.data import (
+    Hide,
+    Ranges,
+    ReleaseSplit,
+    apply_change,
+    batches,
+    collate,
+    draw_change,
+    release_fingerprint,
+)
 from gerdata.learn.evaluate import form_of, measure_split
 from gerdata.learn.features import check_segment
 from gerdata.learn.run import DONE, Identity, Run, load_weights, resume, save_epoch
@@ -70,7 +79,7 @@ def train(
             identity.refuse_other(run.identity, out)
             return run
         torch.manual_seed(torch_seed(seed, "weights"))
-        model = CrossAttention(len(classes), recipe.width, recipe.dropout)
+        model = CrossAttention(len(classes), recipe.width, recipe.mels, recipe.dropout)
         optimiser = AdamW(decay_groups(model, recipe.weight_decay), lr=recipe.lr)
         progress = resume(out, identity, model, optimiser)
         tell(f"{len(splits.train)} training clips; {progress.epochs} of {recipe.epochs} epochs done")
@@ -126,13 +135,13 @@ def train_epoch(
     seed, epoch = chance
     order = rng_for(seed, "epoch", epoch).permutation(len(data)).tolist()
     torch.manual_seed(torch_seed(seed, "dropout", epoch))  # the only chance inside the network
+    ranges = Ranges(recipe.train_frames, recipe.flip_share, recipe.max_gain_db, recipe.modality_dropout)
     steps = math.ceil(len(data) / recipe.batch)
     total, lr = 0.0, 0.0
     model.train()
     for step, some in enumerate(batches(order, recipe.batch), start=(epoch - 1) * steps):
         items = [data[i] for i in some]
-        changes = [draw_change(seed, epoch, item, recipe.flip_share, recipe.modality_dropout) for item in items]
-        batch = collate([apply_change(item, change) for item, change in zip(items, changes, strict=True)])
+        batch = collate([apply_change(item, draw_change(seed, epoch, item, ranges)) for item in items])
         lr = lr_at(step, recipe.epochs * steps, recipe.lr, recipe.warmup_share)
         for group in optimiser.param_groups:
             group["lr"] = lr

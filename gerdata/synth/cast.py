@@ -12,12 +12,16 @@ from gerdata.chance import rng_for
 
 SKINS = ("f6d7c2", "f0c9ab", "e8b894", "d9a078", "c68863", "ac6f4c", "8d573b", "6e432e")
 HAIRS = ("1d1a1c", "33241d", "55361f", "7b4f2a", "a8743a", "d4ae62", "8c8784", "cfcbc6", "9a3f22", "2c2d3f")
-CLOTHES = ("3d5a80", "98c1d9", "ee6c4d", "293241", "6a994e", "a7c957", "bc4749", "f2e8cf", "6d597a", "b56576",
-           "e9c46a", "2a9d8f", "264653", "f4a261", "dddddd", "4a4e69", "8ecae6", "ffb703", "f7cad0", "52796f")  # fmt: skip
+CLOTHES = (  # muted, so that faces stand out
+    "4e6078", "8aaabd", "b87c65", "3b424e", "6c885c", "95ab61", "926265", "d6c9ab", "6d6175", "9e6a75",
+    "b9a36d", "4c7e78", "3a515b", "b98e6a", "bebebe", "555869", "82b1c7", "b59650", "c6a7ad", "5c746e",
+)  # fmt: skip
 TROUSERS = ("2b2d42", "3a3f5c", "5c4d42", "1f2421", "7d7461", "4a5759", "8a817c")
 IRISES = ("3b2314", "5a3a1c", "4d6b3a", "3f6f8f", "6c7a80")
 HAIR_STYLES = ("bald", "buzz", "short", "side", "curly", "bob", "long", "bun", "tied", "beanie", "headscarf")
 PATTERNS = ("plain", "stripes", "jacket", "vneck", "scarf")
+WALLS = ("c9b79c", "b8c4bb", "a3b4c8", "d6c5c9", "8fa3a8", "cfc8a9", "9d8f9f", "b7a58a")
+WOODS = ("7a5c48", "5d6b73", "6b7355", "8a6f5c", "59566b", "7b4b4b", "4f6d6a")
 PLACES = ("room", "hall", "park", "street", "cafe", "beach", "classroom")
 
 
@@ -116,11 +120,11 @@ def _place(rng: np.random.Generator) -> Place:
     dry = kind in ("park", "street", "beach")
     return Place(
         kind=kind,
-        colour=_vary(rng, str(rng.choice(("c9b79c", "b8c4bb", "a3b4c8", "d6c5c9", "8fa3a8", "cfc8a9", "9d8f9f", "b7a58a"))), 14),
-        colour2=_vary(rng, str(rng.choice(("7a5c48", "5d6b73", "6b7355", "8a6f5c", "59566b", "7b4b4b", "4f6d6a"))), 14),
+        colour=_vary(rng, str(rng.choice(WALLS)), 14),
+        colour2=_vary(rng, str(rng.choice(WOODS)), 14),
         seed=int(rng.integers(1 << 31)),
         decay_s=float(rng.uniform(0.08, 0.2) if dry else rng.uniform(0.25, 0.9)),
-    )  # fmt: skip
+    )
 
 
 def _vary(rng: np.random.Generator, colour: str, spread: float) -> str:

@@ -13,15 +13,19 @@ import numpy as np
 from gerdata.synth.canvas import Array, ellipse
 from gerdata.synth.cast import Look
 
-MOUTH_Y, EYE_Y, BROW_Y = 0.46, -0.08, -0.36
-EYE_X, EYE_W = 0.36, 0.19
+MOUTH_Y, EYE_Y, BROW_Y = 0.43, -0.1, -0.42
+EYE_X, EYE_W = 0.37, 0.21
 CHIN_DROP = 0.1  # of a mouth wide open
+EAR_REACH = 0.21  # beyond the contour, with the head turned
 HEADWEAR = ("beanie", "headscarf")
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What the face does, each 0..1 but `corner` (-1 corners down to 1 up) and the brows (-1 down to 1 up)."""
+    """What the face does, each 0..1 but `corner` (-1 corners down to 1 up) and the brows (-1 down to 1 up).
+
+    `flush` reddens the face of the angry, `pallor` blanches that of the sad.
+    """
 
     corner: float
     mouth_open: float
@@ -30,6 +34,8 @@ class Expression:
     lids: float
     cheek: float
     tears: float
+    flush: float
+    pallor: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ class Pose:
     def place(self, points: Array) -> Array:
         """Own units to pixels, for what lies on the outline: rolled, scaled, moved."""
         c, s = math.cos(self.roll) * self.r, math.sin(self.roll) * self.r
-        return points @ np.array([[c, s], [-s, c]]) + (self.x, self.y)
+        placed: Array = points @ np.array([[c, s], [-s, c]]) + (self.x, self.y)
+        return placed
 
     def turn(self, points: Array, width: float) -> Array:
         """Own units to own units for what lies on the front of the head, an ellipsoid: yawed and pitched.
@@ -65,21 +72,21 @@ class Pose:
 def express(shown: float, anger: float, laugh: float, talk: float, blink: float) -> Expression:
     """The expression of a displayed valence -1..1. `talk` opens the mouth and `blink` closes the eyes whatever is felt.
 
-    Raised to the power 0.7, since faces of 25 pixels must be read: middling feelings look strong. Muscles after FACS
-    (Ekman & Friesen 1978): smile 12 + 6 + 25, sorrow 1 + 15, anger 4 + 15; amounts are our own.
+    A caricature, since faces of 25 pixels must be read: under 0.1 nothing shows, from 0.38 everything. Muscles after
+    FACS (Ekman & Friesen 1978): smile 12 + 6 + 25, sorrow 1 + 15, anger 4 + 15; amounts and colours are our own.
     """
-    strength = abs(shown) ** 0.7
+    x = min(max((abs(shown) - 0.1) / 0.28, 0.0), 1.0)
+    strength = x * x * (3 - 2 * x)
     if shown >= 0:
-        opened = strength * (0.25 + 0.6 * laugh)
-        brows, lids = (0.3 * strength, 0.25 * strength), 1 - 0.55 * strength
-        corner, cheek, tears = strength, strength, 0.0
+        brows, lids = (0.35 * strength, 0.3 * strength), 1 - 0.7 * strength
+        corner, cheek, tears, flush, pallor = strength, strength, 0.0, 0.0, 0.0
     else:
-        opened = strength * (0.1 + 0.45 * laugh)
         inner = strength * (1 - 2 * anger)
-        brows, lids = (inner, -0.6 * inner), 1 - 0.3 * strength
-        corner, cheek, tears = -strength, 0.0, strength * max(0.0, 0.8 - 1.6 * anger)
-    opened = min(1.0, opened + 0.35 * talk)
-    return Expression(corner, opened, brows[0], brows[1], lids * (1 - 0.92 * blink), cheek, tears)
+        brows, lids = (inner, -0.6 * inner), 1 - 0.25 * strength
+        corner, cheek, tears = -strength, 0.0, strength * max(0.0, 1 - 1.6 * anger)
+        flush, pallor = strength * anger, strength * (1 - anger)
+    opened = min(1.0, 0.6 * strength * laugh + 0.4 * talk)
+    return Expression(corner, opened, brows[0], brows[1], lids * (1 - 0.92 * blink), cheek, tears, flush, pallor)
 
 
 _ROUND = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -109,9 +116,9 @@ def mouth_curves(look: Look, face: Expression, x: Array) -> Array:
     inner and outer lower lip."""
     up, down = max(face.corner, 0.0), max(-face.corner, 0.0)
     lip = 0.055 * look.lips
-    corner = MOUTH_Y - 0.2 * up + 0.2 * down
-    middle = MOUTH_Y + 0.06 * up - 0.13 * down
-    gap = 0.02 + 0.1 * up + (0.22 + 0.08 * up) * face.mouth_open
+    corner = MOUTH_Y - 0.2 * up + 0.24 * down
+    middle = MOUTH_Y + 0.02 * up - 0.11 * down
+    gap = 0.02 + 0.25 * up + 0.15 * down + 0.15 * face.mouth_open
     arc = 1 - x**2
     rows = [corner + (middle + d - corner) * arc for d in (-lip, 0.0, gap, gap + 1.3 * lip)]
     return np.stack(rows)
@@ -119,13 +126,13 @@ def mouth_curves(look: Look, face: Expression, x: Array) -> Array:
 
 def mouth_width(face: Expression) -> float:
     """Half the distance of the corners."""
-    return 0.33 + 0.13 * max(face.corner, 0) + 0.02 * max(-face.corner, 0) - 0.05 * face.mouth_open
+    return 0.28 + 0.22 * max(face.corner, 0) + 0.12 * max(-face.corner, 0) - 0.03 * face.mouth_open
 
 
 def lids(look: Look, face: Expression, x: Array) -> Array:
     """Heights of the upper and the lower lid at places `x` -1..1 across an eye, from its middle: `[2, N]`."""
     arc = 1 - x**2
-    tall = 0.17 * look.eyes
+    tall = 0.19 * look.eyes
     return np.stack([-tall * (0.25 + 0.75 * face.lids) * arc, (tall * 0.8 * face.lids - 0.14 * face.cheek) * arc])
 
 
@@ -152,7 +159,7 @@ def landmarks(look: Look, face: Expression) -> Array:
 def brow_line(look: Look, face: Expression) -> Array:
     """The brow on the right of the picture, inner end first, `[5, 2]`."""
     raised = face.brow_inner * (1 - _BROW_X) + face.brow_outer * _BROW_X
-    return np.stack([0.15 + 0.42 * _BROW_X, BROW_Y + _BROW_ARCH - 0.15 * raised], 1)
+    return np.stack([0.15 + 0.42 * _BROW_X, BROW_Y + _BROW_ARCH - 0.2 * raised], 1)
 
 
 @lru_cache(maxsize=256)
@@ -170,7 +177,8 @@ def hair_shapes(look: Look) -> tuple[list[Array], list[Array]]:
     if style == "bun":
         back.append(ellipse(0.0, -1.22, 0.34, 0.3))
     if style == "headscarf":
-        back.append(np.concatenate([_cap(w * 1.2, -1.2, 0.0), np.array([(1.24 * w, 0.4), (1.1 * w, 1.1), (0.6 * w, 1.42), (-0.6 * w, 1.42), (-1.1 * w, 1.1), (-1.24 * w, 0.4)])]))  # fmt: skip
+        side = np.array([(1.24, 0.4), (1.1, 1.1), (0.6, 1.42)]) * (w, 1)
+        back.append(np.concatenate([_cap(w * 1.2, -1.2, 0.0), side, side[::-1] * (-1, 1)]))
     if style == "curly":
         angle = np.linspace(-2.1, 2.1, 11)
         back += [ellipse(1.02 * w * np.sin(a), -0.12 - 0.93 * np.cos(a), 0.32, 0.32, 14) for a in angle]
@@ -203,5 +211,5 @@ def _front(look: Look) -> Array:
 def extent(look: Look) -> Array:
     """Points that no expression reaches beyond: hair, ears, and the contour with the mouth wide open."""
     back, front = hair_shapes(look)
-    ears = ellipse(0, 0, look.face_w + 0.14, 0.34)
+    ears = ellipse(0, 0, look.face_w + EAR_REACH, 0.34)
     return np.concatenate([outline(look, 1.0), ears, *back, *front])

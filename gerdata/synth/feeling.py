@@ -55,23 +55,23 @@ def draw_valences(rng: np.random.Generator, n: int, sign: int, mixed: bool) -> n
     A mixed group has members who feel otherwise: a minority, or in a neutral group as many happy as unhappy ones.
     """
     for _ in range(64):
-        mean = rng.uniform(-0.12, 0.12) if sign == 0 else sign * rng.uniform(0.48, 0.8)
-        valences = rng.normal(mean, 0.12, n)
+        mean = rng.uniform(-0.1, 0.1) if sign == 0 else sign * rng.uniform(0.52, 0.82)
+        drawn = rng.normal(mean, 0.12 if sign else 0.08, n)
         if mixed:
             others = _others(rng, n, sign)
             rest = n - len(others)
-            valences[:rest] += (mean * n - others.sum() - valences[:rest].sum()) / rest
-            valences[rest:] = others
-        valences = np.round(np.clip(rng.permutation(valences), -1, 1), 4)
+            drawn[:rest] += (mean * n - others.sum() - drawn[:rest].sum()) / rest
+            drawn[rest:] = others
+        valences: npt.NDArray[np.float64] = np.clip(rng.permutation(drawn), -1, 1).round(4)
         if _side(valences) == sign:
             return valences
-    return np.round(np.clip(rng.normal(0.6 * sign, 0.02, n), -1, 1), 4)
+    return np.full(n, 0.6 * sign)
 
 
 def _others(rng: np.random.Generator, n: int, sign: int) -> npt.NDArray[np.float64]:
     share = rng.uniform(0.12, 0.34)
     if sign == 0:
-        pairs = max(1, round(n * share / 2))
+        pairs = min(max(1, round(n * share / 2)), (n - 1) // 2)
         strength = rng.uniform(0.45, 0.9, pairs)
         return np.concatenate([strength, -strength])
     k = min(max(1, round(n * share)), (n - 1) // 2)

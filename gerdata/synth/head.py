@@ -6,8 +6,20 @@ import numpy as np
 
 from gerdata.synth.canvas import Array, Canvas, Colour, blend, dim, ellipse, rgb
 from gerdata.synth.cast import Look
-from gerdata.synth.face import EYE_W, EYE_X, EYE_Y, HEADWEAR, Expression, Pose, hair_shapes, landmarks, lids
-from gerdata.synth.face import mouth_curves, mouth_width, outline
+from gerdata.synth.face import (
+    EYE_W,
+    EYE_X,
+    EYE_Y,
+    HEADWEAR,
+    Expression,
+    Pose,
+    hair_shapes,
+    landmarks,
+    lids,
+    mouth_curves,
+    mouth_width,
+    outline,
+)
 
 INK = (38.0, 24.0, 28.0)
 WHITE, TEETH, MOUTH_INSIDE, TONGUE = (
@@ -16,7 +28,7 @@ WHITE, TEETH, MOUTH_INSIDE, TONGUE = (
     (88.0, 18.0, 28.0),
     (214.0, 96.0, 100.0),
 )
-TEAR, BLUSH, RED = (140.0, 205.0, 250.0), (236.0, 84.0, 84.0), (188.0, 52.0, 62.0)
+TEAR, BLUSH, RED, PALE = (130.0, 205.0, 255.0), (240.0, 84.0, 90.0), (214.0, 36.0, 44.0), (128.0, 164.0, 206.0)
 SIDES = (("left", -1), ("right", 1))  # of the picture
 LID_X, MOUTH_X, BEARD_X = np.linspace(-1, 1, 9), np.linspace(-1, 1, 15), np.linspace(-0.72, 0.72, 11)
 Parts = dict[str, Array]
@@ -31,7 +43,7 @@ def draw_back_hair(canvas: Canvas, look: Look, pose: Pose) -> None:
 
 def draw_head(canvas: Canvas, look: Look, pose: Pose, face: Expression, side: float) -> Array:
     """Draw the head over the body, lit from `side` (-1 left, 1 right). Returns its 68 points in pixels, `[68, 2]`."""
-    skin = rgb(look.skin)
+    skin = blend(blend(rgb(look.skin), RED, 0.5 * face.flush), PALE, 0.5 * face.pallor)
     at = _place(pose, look, *_parts(look, face, pose, side))
     points = np.concatenate([at["jaw"], at["points"]])
     for name, _ in SIDES:
@@ -43,7 +55,7 @@ def draw_head(canvas: Canvas, look: Look, pose: Pose, face: Expression, side: fl
         canvas.fill(beard, blend(skin, rgb(look.hair), 0.25 + 0.6 * look.beard))
     for name, _ in SIDES:
         if face.cheek > 0.05:
-            canvas.fill(at[f"cheek {name}"], blend(skin, BLUSH, 0.5 * face.cheek))
+            canvas.fill(at[f"cheek {name}"], blend(skin, BLUSH, 0.65 * face.cheek))
         if face.tears > 0.15:
             canvas.fill(at[f"tear {name}"], TEAR)
     canvas.stroke(points[[30, 33, 34]] if pose.yaw > 0 else points[[30, 33, 32]], dim(skin, 0.62), 0.07 * pose.r)
@@ -89,10 +101,10 @@ def _front(look: Look, face: Expression, pose: Pose, points: Array) -> Parts:
         parts[f"iris {name}"] = ellipse(sign * EYE_X + gaze, middle, 0.11, half, 14)
         parts[f"pupil {name}"] = ellipse(sign * EYE_X + gaze, middle, 0.06, min(0.06, half), 10)
         if face.cheek > 0.05:
-            parts[f"cheek {name}"] = ellipse(sign * 0.53, 0.24, 0.17, 0.12, 14)
+            parts[f"cheek {name}"] = ellipse(sign * 0.58, 0.16, 0.18, 0.15, 14)
         if face.tears > 0.15:
-            tall = 0.14 * face.tears
-            parts[f"tear {name}"] = ellipse(sign * (EYE_X + 0.06), 0.1 + tall, 0.06, 0.08 + tall, 12)
+            tall = 0.3 * face.tears
+            parts[f"tear {name}"] = ellipse(sign * (EYE_X + 0.08), 0.08 + tall, 0.09, 0.06 + tall, 12)
         if look.glasses:
             parts[f"glass {name}"] = _ring(look) + (sign * EYE_X, EYE_Y + 0.02)
     width = mouth_width(face)
@@ -140,7 +152,7 @@ def _draw_mouth(canvas: Canvas, skin: Colour, pose: Pose, face: Expression, rows
     gap = rows[2] - rows[1]
     tall = float(np.hypot(*gap[7])) / pose.r
     if tall * pose.r < 0.4:
-        canvas.stroke(rows[1], INK, 0.08 * pose.r)
+        canvas.stroke(rows[1], dim(skin, 0.42), 0.07 * pose.r)
         return
     canvas.fill(np.concatenate([rows[1], rows[2][::-1]]), MOUTH_INSIDE)
     if tall > 0.2:

@@ -36,7 +36,7 @@ def _in_room(dry: Signal, decay_s: float, wet: float, seed: int) -> Signal:
     m = round(decay_s * SAMPLE_RATE_HZ)
     tail = rng_for(seed, "room").standard_normal(m) * 10 ** (-3 * np.arange(m) / m)
     tail *= np.sqrt(wet / np.sum(tail**2))
-    return dry * np.sqrt(1 - wet) + signal.oaconvolve(dry, tail)[: len(dry)]
+    return np.asarray(dry * np.sqrt(1 - wet) + signal.oaconvolve(dry, tail)[: len(dry)], dtype=np.float64)
 
 
 def _gain(db: float) -> float:

@@ -23,7 +23,8 @@ def draw_place(place: Place, frame_px: int) -> Frames:
     grain = rng_for(place.seed, "grain").normal(0, 5, (side // 6, side // 6, 1)).astype(np.float32)
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     cloud = cv2.resize(grain, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.clip(cv2.GaussianBlur(small, (0, 0), BLUR_PX) + cloud[..., None], 0, 255).astype(np.uint8)
+    out: Frames = np.clip(cv2.GaussianBlur(small, (0, 0), BLUR_PX) + cloud[..., None], 0, 255).astype(np.uint8)
+    return out
 
 
 def _ramp(canvas: Canvas, y0: float, y1: float, top: Colour, bottom: Colour) -> None:
@@ -43,7 +44,7 @@ def _floor(canvas: Canvas, s: float, y: float, colour: Colour, boards: int) -> N
 def _window(canvas: Canvas, x: float, y: float, w: float, h: float, sky: Colour) -> None:
     canvas.box(x - 4, y - 4, x + w + 4, y + h + 4, (240.0, 236.0, 228.0))
     canvas.box(x, y, x + w, y + h, sky)
-    canvas.fill(ellipse(x + w / 2, y + h * 1.05, w * 0.5, h * 0.35) * (1, 1), blend(sky, (90.0, 140.0, 80.0), 0.7))
+    canvas.fill(ellipse(x + w / 2, y + h * 1.05, w * 0.5, h * 0.35), blend(sky, (90.0, 140.0, 80.0), 0.7))
     canvas.box(x, y + h, x + w, y + h * 1.45, (240.0, 236.0, 228.0))
     canvas.box(x + w / 2 - 1.5, y, x + w / 2 + 1.5, y + h, (240.0, 236.0, 228.0))
     canvas.box(x, y + h / 2 - 1.5, x + w, y + h / 2 + 1.5, (240.0, 236.0, 228.0))
@@ -100,9 +101,9 @@ def _park(canvas: Canvas, s: float, place: Place, rng: np.random.Generator) -> N
         for k in range(3):
             canvas.fill(ellipse(x + 14 * k, cy + 3 * (k % 2), 16, 8), (250.0, 250.0, 252.0))
     for far in (0.5, 0.75):
-        x = np.linspace(-0.05, 1.05, 30)
-        hill = y - s * 0.12 * (1.2 - far) * (1 + np.sin(x * rng.uniform(4, 9) + rng.uniform(0, 6)))
-        shape = np.concatenate([np.stack([x * s, hill], 1), np.array([(1.05 * s, y + 9), (-0.05 * s, y + 9)])])
+        across = np.linspace(-0.05, 1.05, 30)
+        hill = y - s * 0.12 * (1.2 - far) * (1 + np.sin(across * rng.uniform(4, 9) + rng.uniform(0, 6)))
+        shape = np.concatenate([np.stack([across * s, hill], 1), np.array([(1.05 * s, y + 9), (-0.05 * s, y + 9)])])
         canvas.fill(shape, blend(dim(ground, 0.85), sky, 0.75 - far * 0.6))
     _ramp(canvas, y, s, dim(ground, 0.88), dim(ground, 1.1))
     path = np.array([(0.46, y / s), (0.54, y / s), (0.85, 1.0), (0.35, 1.0)]) * s + (s * rng.uniform(-0.25, 0.25), 0)
@@ -201,8 +202,8 @@ def _classroom(canvas: Canvas, s: float, place: Place, rng: np.random.Generator)
 
 
 def _any(rng: np.random.Generator) -> Colour:
-    """Some colour of middling strength."""
-    hsv = np.array([[[rng.integers(180), rng.integers(60, 170), rng.integers(110, 225)]]], np.uint8)
+    """Some muted colour: strong ones are left to faces."""
+    hsv = np.array([[[rng.integers(180), rng.integers(30, 90), rng.integers(110, 205)]]], np.uint8)
     r, g, b = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
     return float(r), float(g), float(b)
 

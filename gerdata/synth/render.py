@@ -151,4 +151,4 @@ def _coco(moment: Moment, k: int, owners: Owners) -> npt.NDArray[np.float32]:
 def _box(points: Array, px: int) -> npt.NDArray[np.float32]:
     """The whole pixels around these points, padded, inside the frame."""
     low, high = np.floor(points.min(0) - BOX_PAD_PX), np.ceil(points.max(0) + BOX_PAD_PX)
-    return np.clip(np.concatenate([low, high]), 0, px).astype(np.float32)
+    return np.asarray(np.clip(np.concatenate([low, high]), 0, px), dtype=np.float32)

@@ -16,7 +16,7 @@ from gerdata.synth.seating import Seat, draw_seats
 
 EVENTS = ("phrase", "laugh", "cheer", "cry", "groan")
 EXPRESSIVE = 0.25  # valence from which a voice may laugh or cry; assumption
-WEAK_SHARE = 0.17  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
+WEAK_SHARE = 0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _turn(seed: int, name: str, index: int, size: int) -> int:
 
 def _reserve(rng: np.random.Generator) -> float:
     """How much of what is felt is let out in one sense; in `WEAK_SHARE` of scenes hardly anything."""
-    strong, weak = rng.uniform(0.8, 1.0), rng.uniform(0.05, 0.3)
+    strong, weak = rng.uniform(0.88, 1.0), rng.uniform(0.05, 0.3)
     return float(weak if rng.random() < WEAK_SHARE else strong)
 
 
@@ -188,8 +188,8 @@ def _motion(rng: np.random.Generator) -> Motion:
 def _feeling(rng: np.random.Generator, valence: float, shown: float, duration_s: float) -> Feeling:
     return Feeling(
         valence=valence,
-        show=float(np.clip(shown * rng.uniform(0.8, 1.1), 0, 1)),
-        floor=float(rng.uniform(0.55, 1)),
+        show=float(np.clip(shown * rng.uniform(0.85, 1.1), 0, 1)),
+        floor=float(rng.uniform(0.7, 1)),
         onset_s=float(rng.uniform(-0.2, 0.4) * duration_s),
         rise_s=float(rng.uniform(0.3, 0.8)),
         hold_s=float(rng.uniform(0.3, 0.9) * duration_s),

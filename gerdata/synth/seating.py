@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-MIN_HEAD = 0.049  # half head height over frame side: a head of 22 px in 224; smaller faces cannot be read
-MAX_HEAD = 0.135
+MIN_HEAD = 0.055  # half head height over frame side: a head of 25 px in 224; smaller faces cannot be read
+MAX_HEAD = 0.15
 MARGIN = 0.085
 
 
@@ -28,8 +28,8 @@ ARMS = ("down", "hips", "crossed", "hold", "wave", "front")
 def draw_seats(rng: np.random.Generator, n: int) -> tuple[Seat, ...]:
     """n seats, farthest first, which is also the order of drawing."""
     rows = _rows(rng, n)
-    front = min(MAX_HEAD, 0.41 * (1 - 2 * MARGIN + 0.06) / max(rows)) * rng.uniform(0.84, 1.06)
-    shrink = rng.uniform(0.84, 0.94)
+    front = min(MAX_HEAD, 0.5 * (1 - 2 * MARGIN + 0.06) / max(rows)) * rng.uniform(0.82, 1.05)
+    shrink = rng.uniform(0.86, 0.96)
     top, bottom = (rng.uniform(0.3, 0.36), rng.uniform(0.6, 0.7)) if len(rows) > 1 else (0.5, rng.uniform(0.38, 0.55))
     arc, loose = rng.uniform(-0.05, 0.05), rng.uniform(0.05, 0.3)
     spots = []
@@ -37,18 +37,16 @@ def draw_seats(rng: np.random.Generator, n: int) -> tuple[Seat, ...]:
         far = len(rows) - 1 - row
         depth = far / max(len(rows) - 1, 1)
         r = max(MIN_HEAD, front * shrink**far)
-        xs = MARGIN + (np.arange(m) + 0.5 + rng.normal(0, loose, m) + (0.22 if row % 2 else -0.22) * (m > 2)) / m * (
-            1 - 2 * MARGIN
-        )
+        aside = (0.22 if row % 2 else -0.22) * (m > 2)  # a row looks through the gaps of the one before it
+        xs = MARGIN + (1 - 2 * MARGIN) * (np.arange(m) + 0.5 + rng.normal(0, loose, m) + aside) / m
         ys = bottom + (top - bottom) * depth + arc * np.abs(xs - 0.5) * 2 + rng.normal(0, 0.012, m)
         spots += [(x, y, r) for x, y in zip(xs, ys, strict=True)]
     placed = _apart(np.array(spots))
     order = np.argsort(placed[:, 1], kind="stable")
     arms = rng.choice(ARMS, n, p=(0.36, 0.12, 0.14, 0.14, 0.06, 0.18))
     mirrors, leans = rng.random(n) < 0.5, rng.normal(0, 0.12, n)
-    return tuple(
-        Seat(*(float(v) for v in placed[i]), str(arms[i]), bool(mirrors[i]), float(leans[i])) for i in order
-    )  # fmt: skip
+    spread = zip(placed[order].tolist(), arms.tolist(), mirrors.tolist(), leans.tolist(), strict=True)
+    return tuple(Seat(x, y, r, arm, mirror, lean) for (x, y, r), arm, mirror, lean in spread)
 
 
 def _rows(rng: np.random.Generator, n: int) -> list[int]:

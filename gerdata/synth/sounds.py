@@ -67,20 +67,19 @@ def _laugh(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     decay = np.exp(-0.6 * t)
     sung = _formants(_pulses(pitch) * voiced + 0.1 * rng.standard_normal(n) * voiced, vowel, event.tract)
     hiss = _formants(rng.standard_normal(n) * breath, "a", event.tract * 0.8)
-    return decay * (sung / (np.std(sung) + 1e-9) + 0.4 * hiss / (np.std(hiss) + 1e-9))
+    return np.asarray(decay * (_unit(sung) + 0.4 * _unit(hiss)), dtype=np.float64)
 
 
 def _cheer(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     """Woo-hoo: a high voice that leaps up and holds, with shouts of others around it."""
     t = np.linspace(0, 1, n)
-    parts = []
+    made = np.zeros(n)
     for _ in range(3):
         rise = 1.5 + 1.1 / (1 + np.exp(-14 * (t - rng.uniform(0.2, 0.4))))
         pitch = event.pitch_hz * rng.uniform(0.85, 1.15) * rise * _wander(n, 0.03, 5.0, rng)
-        parts.append(
-            _formants(_pulses(pitch) + 0.12 * rng.standard_normal(n), str(rng.choice(("u", "e", "a"))), event.tract)
-        )
-    return np.sum(parts, axis=0)
+        source = _pulses(pitch) + 0.12 * rng.standard_normal(n)
+        made += _formants(source, str(rng.choice(("u", "e", "a"))), event.tract)
+    return made
 
 
 def _cry(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
@@ -91,18 +90,18 @@ def _cry(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     source = _pulses(event.pitch_hz * arch * tremor * _wander(n, 0.03, 2.0, rng)) + 0.05 * rng.standard_normal(n)
     sob = 0.7 + 0.3 * np.sin(2 * np.pi * rng.uniform(1.2, 1.8) * t + rng.uniform(0, 6))
     half = np.clip((t / t[-1] - 0.4) / 0.2, 0, 1)
-    return sob * ((1 - half) * _formants(source, "a", event.tract) + half * _formants(source, "u", event.tract))
+    first, second = _formants(source, "a", event.tract), _formants(source, "u", event.tract)
+    return np.asarray(sob * ((1 - half) * first + half * second), dtype=np.float64)
 
 
 def _groan(event: SoundEvent, n: int, rng: np.random.Generator) -> Signal:
     """Boo: several low voices on one sinking vowel."""
-    parts = []
+    made = np.zeros(n)
     for _ in range(3):
         pitch = event.pitch_hz * 0.72 * rng.uniform(0.88, 1.1) * np.linspace(1.1, 0.72, n) * _wander(n, 0.02, 3.0, rng)
-        parts.append(
-            _formants(_pulses(pitch) + 0.03 * rng.standard_normal(n), str(rng.choice(("u", "o"))), event.tract * 1.05)
-        )
-    return np.sum(parts, axis=0)
+        source = _pulses(pitch) + 0.03 * rng.standard_normal(n)
+        made += _formants(source, str(rng.choice(("u", "o"))), event.tract * 1.05)
+    return made
 
 
 def _pulse_table(size: int) -> Signal:
@@ -118,7 +117,7 @@ _PULSE = _pulse_table(2048)
 def _pulses(pitch_hz: Signal) -> Signal:
     """Glottal pulses at a running pitch."""
     phase = np.cumsum(pitch_hz * (len(_PULSE) / SAMPLE_RATE_HZ)).astype(np.int64)
-    return _PULSE[phase & (len(_PULSE) - 1)]
+    return np.take(_PULSE, phase & (len(_PULSE) - 1))
 
 
 def _speak(channels: Signal, source: Signal, softest: float, rng: np.random.Generator) -> None:

@@ -1,0 +1,80 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gerdata.errors import DatasetError
+from gerdata.learn.data import ReleaseSplit
+from gerdata.learn.evaluate import evaluate, form_of, load, predict
+from gerdata.learn.train import train
+from gerdata.recipe import TrainRecipe
+
+
+@pytest.fixture(scope="module")
+def learned(release: Path, recipe: TrainRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run long enough to know the toy classes."""
+    out = tmp_path_factory.mktemp("learned")
+    train(recipe.model_copy(update={"epochs": 25, "lr": 3e-3, "modality_dropout": 0.5}), release, out, 0)
+    return out
+
+
+def test_figures_of_a_run_are_those_it_wrote(learned: Path, release: Path) -> None:
+    run = load(learned).run
+    assert evaluate(learned, release) == run.test
+    assert evaluate(learned, release, "validation") == run.best
+
+
+def test_it_has_learned_from_each_modality_and_from_nothing_else(learned: Path, release: Path) -> None:
+    assert evaluate(learned, release, "train").accuracy == 1
+    assert evaluate(learned, release, "train", modality="video").accuracy > 0.9
+    assert evaluate(learned, release, "train", modality="audio").accuracy > 0.7  # a fifth of the clips has no sound
+    hidden = evaluate(learned, release, "train", hide="heads-and-sound")
+    assert hidden.accuracy_low < 1 / 3 < hidden.accuracy_high
+
+
+def test_prediction_of_a_clip_is_a_share_for_each_class(learned: Path, release: Path) -> None:
+    trained = load(learned)
+    data = ReleaseSplit(release, "test", trained.form)
+    frames = np.ascontiguousarray(data[0].video.permute(0, 2, 3, 1).numpy())
+    shares = predict(trained, frames, None)
+    assert list(shares) == list(data.header.classes)
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+    assert max(shares, key=lambda name: shares[name]) == data.header.classes[data.labels[0]]
+    assert predict(trained, frames, np.zeros(32_000, np.float32)) != shares
+
+
+def test_a_run_of_one_modality_cannot_be_asked_about_the_other(
+    release: Path, recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    train(recipe.model_copy(update={"epochs": 1, "modality": "audio"}), release, tmp_path, 0)
+    assert form_of(load(tmp_path).run.identity.recipe).modality == "audio"
+    with pytest.raises(DatasetError, match="learned audio alone"):
+        evaluate(tmp_path, release, modality="video")
+
+
+def test_a_release_with_other_classes_is_refused(
+    learned: Path, tmp_path: Path, make_release: Callable[..., Path]
+) -> None:
+    other = make_release(tmp_path / "r", {"test": 3})
+    header = json.loads((other / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps({**header, "classes": ["positive", "negative", "neutral"]}))
+    with pytest.raises(DatasetError, match="classes positive, negative, neutral; the run"):
+        evaluate(learned, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [("run.json", None), ("run.json", b"{}"), ("model.safetensors", b"\x00" * 99)]
+)
+def test_a_run_that_is_missing_or_damaged_says_which_file(
+    learned: Path, release: Path, tmp_path: Path, name: str, damage: bytes | None
+) -> None:
+    for file in ("run.json", "model.safetensors"):
+        (tmp_path / file).write_bytes((learned / file).read_bytes())
+    if damage is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(damage)
+    with pytest.raises(DatasetError, match=name):
+        evaluate(tmp_path, release)
