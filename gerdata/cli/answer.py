@@ -36,6 +36,8 @@ def say_stage(shared: Work, name: str, out: Path, header: "Header | None", **fie
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts.reasons.items())
     read = f"{counts.sources} read" if counts.sources == counts.clips else f"{counts.sources} sources read"
     line = f"{read} · {counts.written} written · {counts.rejected} rejected{f' ({reasons})' if reasons else ''} → {out}"
+    if counts.flags:
+        note(shared, "of the clips written: " + ", ".join(f"{n} {flag}" for flag, n in counts.flags.items()))
     if header.notice:
         note(shared, header.notice)
     limit = shared.max_rejects

@@ -73,4 +73,4 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
     share, scale = right / n, 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not exclude 0 or n
