@@ -10,6 +10,7 @@ transformer block on the audio tokens, attention with query = audio and key = va
 - time is reduced by FAP, as in the later work, where the published code of 2023 takes a mean;
 - FAP has no bias: a softmax does not change with it, so it would never be trained;
 - where frames and segments differ in number, each segment takes the frame nearest in time (published: 15-frame means);
+- a training clip shows `train_frames` of its kept frames, drawn anew each epoch, which count as evenly spread;
 - a missing modality is a learned null token, so clips without sound, and each modality alone, use the same network.
 """
 
