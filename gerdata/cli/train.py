@@ -1,6 +1,7 @@
 """`gerdata train`."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -70,5 +71,5 @@ def _document(run: dict[str, object]) -> dict[str, object]:
     return {key: run[key] for key in keys}
 
 
-def _teller(quiet: bool):  # type: ignore[no-untyped-def]
+def _teller(quiet: bool) -> Callable[[str], None]:
     return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
