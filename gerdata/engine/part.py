@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from gerdata.clip import Clip
@@ -133,8 +132,3 @@ class _Part:
         line = {"t": round(time.time(), 3), "event": event, "item": key}
         with (self.spec.logs / f"{self.spec.number:05d}.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def log_of(spec: PartSpec) -> Path:
-    """What the children of a part printed."""
-    return spec.logs / f"{spec.number:05d}.err"

@@ -15,14 +15,6 @@ def encode_jpeg(frame: Frames, quality: int) -> bytes:
     return data.tobytes()
 
 
-def encode_png(frame: Frames) -> bytes:
-    """`uint8 [H, W, 3]` RGB to PNG, for pages."""
-    ok, data = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))
-    if not ok:
-        raise ValueError(f"a frame of shape {frame.shape} could not be encoded")
-    return data.tobytes()
-
-
 def decode_jpeg(data: bytes) -> Frames:
     """JPEG bytes to `uint8 [H, W, 3]` RGB; `DatasetError` where they are not a JPEG."""
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION

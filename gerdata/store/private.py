@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from gerdata.errors import DatasetError, UsageError
-from gerdata.store.commit import make_private, temporary_for, write_atomic
+from gerdata.store.commit import make_private, temporary_for
 
 KEY_BYTES = 32
 
@@ -43,11 +43,6 @@ class Private:
     def rows_path(self, stage: str, number: int) -> Path:
         """Where one part's private rows lie, as JSON lines."""
         return self.root / stage / f"{number:05d}.jsonl"
-
-    def write_rows(self, stage: str, number: int, rows: list[dict[str, Any]]) -> None:
-        make_private(self.root / stage)
-        text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-        write_atomic(self.rows_path(stage, number), text.encode("ascii"), mode=0o600)
 
     def read_rows(self, stage: str, number: int) -> list[dict[str, Any]]:
         path = self.rows_path(stage, number)
