@@ -42,11 +42,34 @@ class Structure:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """Binned measures of one clip; None where not measured. Coarse on purpose: exact values would find the source.
+
+    Shares are in steps of 0.1, `brightness` is the mean of grey in [0, 1] in steps of 0.1, `sharpness` the base-2
+    logarithm of the variance of the Laplacian, whole, `loudness_lufs` in steps of 3 (ITU-R BS.1770-4, integrated),
+    `smallest_head_px` a power of two.
+    """
+
+    brightness: float | None = None
+    sharpness: int | None = None
+    black_share: float | None = None
+    frozen_share: float | None = None
+    n_cuts: int | None = None
+    loudness_lufs: int | None = None
+    clipped_share: float | None = None
+    silent_share: float | None = None
+    speech_share: float | None = None
+    smallest_head_px: int | None = None
+
+
+@dataclass(frozen=True)
 class Clip:
     """One labelled stretch of one source: the row of a manifest. Only columns that may be published.
 
-    `id` and `group` are pseudonyms. `label` is None where the source had none. `duration_s` is rounded to 0.1 s, so
-    that it does not identify the source. `n_frames` frames of `height_px` x `width_px` are kept (0 before `protect`).
+    `id` and `group` are pseudonyms. `label` is None where the source had none; `label_original` is the corpus's own word
+    for it. `duration_s` is rounded to 0.1 s, so that it does not identify the source; it is 0 for a still picture.
+    `n_frames` frames of `height_px` x `width_px` are kept (0 before `protect`). `n_people` is the most heads seen at once.
+    `is_individual` marks corpora of single persons; they are no group data.
     """
 
     id: str
@@ -58,12 +81,17 @@ class Clip:
     height_px: int = 0
     width_px: int = 0
     has_audio: bool = False
+    has_video: bool = True
     is_synthetic: bool = False
     protection: str = "none"
     n_people: int | None = None
     label_soft: tuple[float, ...] | None = None
     label_margin: float | None = None
     label_rule: str | None = None
+    label_original: str | None = None
+    is_individual: bool = False
+    fold: int | None = None
+    quality: Quality | None = None
     flags: tuple[str, ...] = ()
     plan: str | None = None
 

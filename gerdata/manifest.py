@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from gerdata.clip import Clip
+from gerdata.clip import Clip, Quality
 from gerdata.errors import DatasetError
 
 FORMAT_VERSION = 1
@@ -25,13 +25,20 @@ REASONS = {
     "format-not-allowed": "not a media file, or a format gerdata does not open (playlists, scripts, vector graphics)",
     "truncated": "the file ends before its own declared length, or fewer frames or samples decode than it declares",
     "undecodable": "the decoder failed or reported damage",
-    "no-video": "there is no picture stream",
+    "no-video": "there is no picture, and the recipe does not take sound alone",
+    "no-audio": "there is no sound, and the recipe asks for it",
+    "no-image": "a still picture, and the recipe does not take them",
+    "encrypted": "the media are encrypted",
     "too-large": "a frame has more pixels than allowed",
     "too-long": "the source is longer than allowed",
     "too-short": "the source has no duration to take frames from",
     "too-many-streams": "the container holds more streams than allowed",
     "no-label": "no label was given, and --allow-unlabelled was not",
-    "unsafe-path": "a link, a device or another thing that is not a regular file inside the source folder",
+    "dropped-class": "the recipe leaves this class out",
+    "not-a-group": "fewer people are seen at once than --min-people asks for",
+    "quality": "a measure of quality is outside what the recipe asks for",
+    "unsafe-path": "a link, a device or another thing that is not a regular file inside the source folder or tar",
+    "duplicate-name": "a tar holds an earlier member of the same name",
     "unreadable": "the file cannot be opened for reading",
     "source-missing": "the source is no longer where it was ingested from",
     "source-changed": "the source is no longer the bytes that were ingested",
@@ -40,8 +47,56 @@ REASONS = {
     "memory": "the work needed more memory than its limit",
     "failed": "the stage failed on this input for a reason of its own; the log has it",
 }
+# What is out of the ordinary in a source that is taken all the same, and what is done about it. Closed.
+FLAGS = {
+    "still-image": "a picture: one frame of no duration",
+    "frame-sequence": "a folder of numbered pictures, read as a video",
+    "animated-image": "a GIF: read as a video",
+    "tensor": "frames were read from a tensor file",
+    "no-video": "no picture stream: frames are black and has_video is false",
+    "no-audio": "no sound stream: sound is silent and has_audio is false",
+    "silent-audio": "the sound is silence: has_audio is false",
+    "damaged-audio": "parts of the sound do not decode: they are silent",
+    "nan-audio": "samples that are no numbers: they are silent",
+    "extra-video-streams": "further picture streams: left out",
+    "extra-audio-streams": "further sound streams: left out",
+    "cover-art": "an attached picture: left out",
+    "other-streams": "subtitles, data or attachments: left out",
+    "rotated": "stored turned or mirrored: put upright",
+    "non-square-pixels": "pixels are not square: stretched",
+    "odd-size": "width or height is odd: kept as it is",
+    "alpha": "has transparency: put on black",
+    "interlaced": "two fields a frame: one is kept, its lines interpolated",
+    "deep-colour": "more than 8 bits a channel: rounded to 8",
+    "hdr": "high dynamic range (PQ or HLG): tone-mapped to standard range",
+    "uneven-frame-rate": "variable frame rate: frames are taken by their timestamps",
+    "late-start": "the first frame is not at time zero: times count from it",
+    "negative-time": "timestamps below zero: times count from the first frame",
+    "out-of-order-time": "timestamps that do not grow: each is taken as not before the one before it",
+    "edit-list": "an edit list hides frames or sound: honoured",
+    "late-audio": "the sound begins after the picture: silent until then",
+    "early-audio": "the sound begins before the picture: cut",
+    "short-audio": "the sound ends before the picture: silent from then on",
+    "audio-gaps": "the sound has holes: silent there",
+    "size-change": "the size of frames changes: each is fitted on its own",
+    "wrong-extension": "the file is named as something that it is not: known by its content",
+}
+REPAIRED = frozenset(FLAGS) - {
+    "still-image",
+    "frame-sequence",
+    "animated-image",
+    "tensor",
+    "no-video",
+    "no-audio",
+    "silent-audio",
+    "odd-size",
+    "short-audio",
+}
 LOAD_REASONS = ("timeout", "memory")  # verdicts that depend on the machine; `--retry-rejected` does them again
 
+_QUALITY_FIELDS = [
+    (field.name, pa.float64() if "float" in str(field.type) else pa.int32()) for field in dataclasses.fields(Quality)
+]
 _CLIP_FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
     ("group", pa.string()),
@@ -52,12 +107,17 @@ _CLIP_FIELDS: list[tuple[str, pa.DataType]] = [
     ("height_px", pa.int32()),
     ("width_px", pa.int32()),
     ("has_audio", pa.bool_()),
+    ("has_video", pa.bool_()),
     ("is_synthetic", pa.bool_()),
     ("protection", pa.string()),
     ("n_people", pa.int32()),
     ("label_soft", pa.list_(pa.float64())),
     ("label_margin", pa.float64()),
     ("label_rule", pa.string()),
+    ("label_original", pa.string()),
+    ("is_individual", pa.bool_()),
+    ("fold", pa.int32()),
+    ("quality", pa.struct(_QUALITY_FIELDS)),
     ("flags", pa.list_(pa.string())),
     ("plan", pa.string()),
 ]
@@ -122,10 +182,14 @@ def clip_from_json(flat: dict[str, Any]) -> Clip:
     known["flags"] = tuple(known.get("flags") or ())
     if known.get("label_soft") is not None:
         known["label_soft"] = tuple(known["label_soft"])
+    if known.get("quality") is not None:
+        known["quality"] = Quality(**known["quality"])
     return Clip(**known)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Quality):
+        return dataclasses.asdict(value)
     return list(value) if isinstance(value, tuple) else value
 
 
