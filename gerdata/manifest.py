@@ -218,6 +218,8 @@ class Counts(BaseModel):
     labels: dict[str, int]
     splits: dict[str, int]
     flags: dict[str, int] = {}
+    verdicts: dict[str, int] = {}  # of the clips written: ok, or repaired
+    balance: dict[str, dict[str, int]] = {}  # split to label to clips
 
 
 class Header(BaseModel):

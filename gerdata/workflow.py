@@ -63,7 +63,7 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
 
     tell("2/6 ingest")
     ingest_recipe = load(IngestRecipe, "ingest", "clips")
-    offer = Offer((clips,), labels)
+    offer = Offer((str(clips),), labels)
     listing = look_up(offer, ingest_recipe, ())
     job = ingest_job(listing, offer, ingest_recipe, seed, workspace / "ingested", private)
     headers["ingested"] = _made(ingest(job, ingest_recipe, private, options))

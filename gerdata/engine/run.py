@@ -206,7 +206,7 @@ def _seal(job: Job, specs: list[PartSpec], settle: Settle | None) -> tuple[Heade
         )
     if settle is not None:
         rows = settle(rows)
-    counts = count(rows, [item.key for item in job.items])
+    counts = count(rows, job.items)
     header = Header(
         format_version=FORMAT_VERSION,
         stage=job.stage,

@@ -13,10 +13,11 @@ Expect = Callable[[float], None]
 @dataclass(frozen=True)
 class Item:
     """One input of a stage. `key` names it in the account (a pseudonym or an ordinal, never a file name); `payload` is
-    JSON: ids, paths and numbers, never media."""
+    JSON: ids, paths and numbers, never media. `of` is the key of the source it is a piece of, where it is not one itself."""
 
     key: str
     payload: dict[str, Any]
+    of: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,29 @@
 """Decoding: a stream of all frames at native size, the frames that are kept, and sound at 16 kHz mono.
 
-Time zero is the first frame of the picture stream. Rotation and sample aspect ratio are honoured, so a frame is what
-a viewer sees: upright, with square pixels.
+Time zero is the first frame of the picture stream, or the first sample where there is no picture. A frame is what a
+viewer sees (`picture`), whatever the source is made of: video, a still, a folder of stills, tensors.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 
-from gerdata.clip import SAMPLE_RATE_HZ, Audio, Frames
+from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.errors import RejectedInput
-from gerdata.media.container import Probe, opened, probe_of, translated
+from gerdata.media.address import Address
+from gerdata.media.container import opened, probe_of, translated
 from gerdata.media.limits import MediaLimits
+from gerdata.media.picture import Shown, StillFrame, TimedFrame
+from gerdata.media.stills import stills_of
 
 SEEK_AHEAD_S = 2.0  # how far before a stretch decoding starts, so that codecs and resamplers have settled
-RESYNC_S = 0.04  # sound whose timestamp is off by more is placed anew; a viewer notices 45 ms (ITU-R BT.1359)
+RESYNC_S = 0.015  # sound whose timestamp is off by more is placed anew: keeps picture and sound within 20 ms
+BLACK_PX = 16  # side of the frame that stands for no picture
 CLOCK_S = 1e-6  # times closer than this are equal: finer than any container's clock, coarser than rounding
-
-
-@dataclass(frozen=True)
-class TimedFrame:
-    """One decoded frame and when it is shown; its pixels are converted only when asked for."""
-
-    time_s: float
-    picture: Any
-    aspect: float
-
-    def rgb(self, max_pixels: int) -> Frames:
-        """`uint8 [H, W, 3]`, upright, square pixels. `RejectedInput` where that is over the pixel limit."""
-        width, height = self.picture.width, self.picture.height
-        wide = max(1, round(width * self.aspect)) if self.aspect >= 1 else width
-        high = max(1, round(height / self.aspect)) if self.aspect < 1 else height
-        if wide * high > max_pixels:
-            raise RejectedInput("too-large", f"{wide}x{high}, limit {max_pixels} pixels")
-        frame = self.picture.to_ndarray(format="rgb24")
-        if (wide, high) != (width, height):
-            frame = cv2.resize(frame, (wide, high), interpolation=cv2.INTER_LINEAR)
-        quarter_turns = round((self.picture.rotation or 0) / 90) % 4  # counter-clockwise, as the display matrix says
-        return np.ascontiguousarray(np.rot90(frame, quarter_turns)) if quarter_turns else frame
 
 
 @dataclass(frozen=True)
@@ -62,21 +42,41 @@ def aspect_of(stream: Any) -> float:
     return value if 1 / 1024 < value < 1024 else 1.0
 
 
-def frames(path: Path, limits: MediaLimits, stretch: Stretch) -> Iterator[TimedFrame]:
+def frames(address: Address, limits: MediaLimits, stretch: Stretch) -> Iterator[Shown]:
     """Every frame of a stretch in order of presentation, at native size, in constant memory.
 
     `time_s` counts from the start of the stretch. The frame on screen when the stretch begins comes first, with a time
-    of at most zero.
+    of at most zero. Of a source without any picture it is one small black frame.
     """
-    with opened(path, limits) as container:
-        stream = _video_of(container, probe_of(container, limits))
+    stills = stills_of(address, limits)
+    if stills is None:
+        yield from _video_frames(address, limits, stretch)
+        return
+    last = stills.n_frames - 1
+    for i in range(stills.n_frames):
+        is_over = i < last and stills.time_s(i + 1) <= stretch.start_s + CLOCK_S
+        if not is_over and (i == 0 or stills.time_s(i) < stretch.start_s + stretch.duration_s):
+            yield StillFrame(stills.time_s(i) - stretch.start_s, stills.frame(i))
+
+
+def _video_frames(address: Address, limits: MediaLimits, stretch: Stretch) -> Iterator[Shown]:
+    with opened(address, limits) as source:
+        container, probe = source.container, probe_of(source, limits)
+        if probe.video_index is None:
+            if probe.audio_index is None:
+                raise RejectedInput("no-video")
+            yield StillFrame(0.0, np.zeros((BLACK_PX, BLACK_PX, 3), np.uint8))
+            return
+        stream = container.streams[probe.video_index]
         stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
         begin_s = stretch.origin_s + stretch.start_s
         _seek(container, begin_s - SEEK_AHEAD_S, stretch.start_s)
-        aspect, before = aspect_of(stream), None
+        aspect, latest_s = aspect_of(stream), -math.inf
+        before: Shown | None = None
         with translated("undecodable"):
             for picture in container.decode(stream):
-                time_s = picture.time - begin_s if picture.time is not None else 0.0
+                time_s = max(latest_s, picture.time - begin_s if picture.time is not None else 0.0)
+                latest_s = time_s  # timestamps that go back are taken as not before the one before
                 if time_s >= stretch.duration_s:
                     break
                 frame = TimedFrame(time_s, picture, aspect)
@@ -91,7 +91,7 @@ def frames(path: Path, limits: MediaLimits, stretch: Stretch) -> Iterator[TimedF
                 yield before
 
 
-def kept_frames(stream: Iterator[TimedFrame], times_s: Sequence[float]) -> Iterator[TimedFrame]:
+def kept_frames(stream: Iterator[Shown], times_s: Sequence[float]) -> Iterator[Shown]:
     """For each time, ascending, the frame that is on screen then: the last one shown at or before it.
 
     Before the first frame it is the first, after the last the last. An empty stream gives `RejectedInput`.
@@ -106,42 +106,80 @@ def kept_frames(stream: Iterator[TimedFrame], times_s: Sequence[float]) -> Itera
         yield current
 
 
-def sound(path: Path, limits: MediaLimits, stretch: Stretch) -> Audio | None:
+def sound(address: Address, limits: MediaLimits, stretch: Stretch) -> Audio | None:
     """The sound of a stretch: `float32 [round(duration_s * 16000)]`, mono, in [-1, 1]; None without a sound stream.
 
     Samples are placed by their timestamps, so late or missing sound stays late or silent beside the picture.
     """
-    with opened(path, limits) as container:
-        probe = probe_of(container, limits)
+    if stills_of(address, limits) is not None:
+        return None
+    with opened(address, limits) as source:
+        container, probe = source.container, probe_of(source, limits)
         if probe.audio_index is None:
             return None
         stream = container.streams[probe.audio_index]
         out = np.zeros(round(stretch.duration_s * SAMPLE_RATE_HZ), np.float32)
         begin_s = stretch.origin_s + stretch.start_s
         _seek(container, begin_s - SEEK_AHEAD_S, stretch.start_s)
+        track = SoundTrack()
+        for packet in container.demux(stream):
+            blocks = decode_sound(packet)
+            for block in blocks or ():
+                for at_s, samples in track.push(block):
+                    _place(out, samples, round((at_s - begin_s) * SAMPLE_RATE_HZ))
+            if track.due_s > begin_s + stretch.duration_s:
+                break
+        for at_s, samples in track.close():
+            _place(out, samples, round((at_s - begin_s) * SAMPLE_RATE_HZ))
+    return out
+
+
+def decode_sound(packet: Any) -> list[Any] | None:
+    """The blocks of one sound packet; None where it is damaged, so that the rest can still be heard."""
+    try:
+        blocks: list[Any] = packet.decode()
+    except av.error.EOFError:
+        return []
+    except (av.error.InvalidDataError, av.error.BugError, av.error.PatchWelcomeError, av.error.UndefinedError):
+        return None
+    return blocks
+
+
+class SoundTrack:
+    """Blocks of sound in, stretches of 16 kHz mono with the time of their first sample out. In [-1, 1], never NaN."""
+
+    def __init__(self) -> None:
+        self.due_s, self._at_s, self._resampler = -math.inf, 0.0, _resampler()
+        self.gaps = self.nans = 0
+
+    def push(self, block: Any) -> Iterator[tuple[float, Audio]]:
+        """What one decoded block becomes. A block that is not due yet, or late, begins a new stretch at its own time."""
+        time_s = block.time if block.time is not None else (self.due_s if math.isfinite(self.due_s) else 0.0)
+        if abs(time_s - self.due_s) > RESYNC_S:
+            yield from self.close()
+            self.gaps += math.isfinite(self.due_s)
+            self._resampler, self._at_s = _resampler(), time_s
+        self.due_s = time_s + block.samples / block.sample_rate
         with translated("undecodable"):
-            for at_s, samples in _resampled(container, stream, begin_s + stretch.duration_s):
-                _place(out, samples, round((at_s - begin_s) * SAMPLE_RATE_HZ))
-    np.nan_to_num(out, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-    return np.clip(out, -1.0, 1.0)
+            outs = self._resampler.resample(block)
+        yield from self._told(outs)
 
+    def close(self) -> Iterator[tuple[float, Audio]]:
+        """What the resampler still holds."""
+        if math.isfinite(self.due_s):
+            with translated("undecodable"):
+                outs = self._resampler.resample(None)
+            yield from self._told(outs)
 
-def _resampled(container: Any, stream: Any, end_s: float) -> Iterator[tuple[float, Audio]]:
-    """Blocks of 16 kHz mono sound with the time of their first sample."""
-    resampler, at_s, due_s = _resampler(), 0.0, -math.inf
-    for block in container.decode(stream):
-        time_s = block.time if block.time is not None else due_s
-        if time_s >= end_s:
-            break
-        if abs(time_s - due_s) > RESYNC_S:
-            resampler, at_s = _resampler(), time_s
-        due_s = time_s + block.samples / block.sample_rate
-        for out in resampler.resample(block):
+    def _told(self, outs: list[Any]) -> Iterator[tuple[float, Audio]]:
+        for out in outs:
             samples = out.to_ndarray()[0]
-            yield at_s, samples
-            at_s += len(samples) / SAMPLE_RATE_HZ
-    for out in resampler.resample(None):
-        yield at_s, out.to_ndarray()[0]
+            is_number = np.isfinite(samples)
+            if not is_number.all():
+                self.nans += 1
+                samples = np.where(is_number, samples, np.float32(0))
+            yield self._at_s, np.clip(samples, -1.0, 1.0)
+            self._at_s += len(samples) / SAMPLE_RATE_HZ
 
 
 def _resampler() -> Any:
@@ -152,12 +190,6 @@ def _place(out: Audio, samples: Audio, at: int) -> None:
     low, high = max(0, at), min(len(out), at + len(samples))
     if low < high:
         out[low:high] = samples[low - at : high - at]
-
-
-def _video_of(container: Any, probe: Probe) -> Any:
-    if probe.video_index is None:
-        raise RejectedInput("no-video")
-    return container.streams[probe.video_index]
 
 
 def _seek(container: Any, to_s: float, start_s: float) -> None:

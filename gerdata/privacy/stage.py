@@ -15,7 +15,7 @@ from gerdata.store.members import suffixes
 from gerdata.store.private import Private
 
 PART_SIZE = 16
-_INDEX_COLUMNS = ["id", "uri", "sha256", "start_s", "duration_s", "origin_s"]
+_INDEX_COLUMNS = ["id", "uri", "offset", "size", "sha256", "start_s", "duration_s", "origin_s"]
 
 
 def job_of(

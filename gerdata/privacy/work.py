@@ -11,14 +11,13 @@ from gerdata.clip import SAMPLE_RATE_HZ, Audio, Frames, Sample, kept_times_s
 from gerdata.engine.work import Expect, Item, Made
 from gerdata.errors import RejectedInput
 from gerdata.manifest import Row, clip_from_json
-from gerdata.media.container import sha256_of
+from gerdata.media.address import Address, sha256_of
 from gerdata.media.decode import Stretch, frames, kept_frames, sound
 from gerdata.media.examine import SILENCE_PEAK
 from gerdata.media.limits import MediaLimits
 from gerdata.privacy.ops import Speech, frame_op_of, voice_op_of
 from gerdata.recipe import ProtectRecipe
 from gerdata.store.members import encode
-from gerdata.store.private import path_of
 
 
 class ProtectWorker:
@@ -35,7 +34,7 @@ class ProtectWorker:
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
         told = item.payload
-        path = path_of(told["uri"])
+        path = Address(told["uri"], told["offset"], told["size"])
         expect(told["start_s"] + told["duration_s"])
         if sha256_of(path) != told["sha256"]:
             raise RejectedInput("source-changed")
@@ -52,6 +51,7 @@ class ProtectWorker:
             height_px=self.recipe.frame_px,
             width_px=self.recipe.frame_px,
             has_audio=bool(np.abs(audio).max(initial=0.0) > SILENCE_PEAK),
+            quality=None,  # it was measured on what is gone now
             protection=self.name,
             flags=(),  # oddities of the source's container would help to find it
         )

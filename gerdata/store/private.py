@@ -15,7 +15,6 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from gerdata.errors import DatasetError, UsageError
 from gerdata.store.commit import make_private, temporary_for
@@ -50,16 +49,6 @@ class Private:
             return [json.loads(line) for line in path.read_text().splitlines()]
         except (OSError, ValueError):
             raise DatasetError(f"{path}: the private rows of this part are gone; --overwrite to start anew") from None
-
-
-def uri_of(path: Path) -> str:
-    """A file name of any bytes as ASCII text that JSON and Parquet can hold."""
-    return path.absolute().as_uri()
-
-
-def path_of(uri: str) -> Path:
-    """Inverse of `uri_of`."""
-    return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://"))))
 
 
 def open_private(root: Path, key_file: Path | None = None) -> Private:

@@ -13,7 +13,7 @@ FILES = sorted(HOUSE.rglob("*.py"))
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
     {"clip", "errors", "__init__"},
-    {"manifest", "recipe", "chance"},
+    {"manifest", "recipe", "chance", "dialect"},
     {"splits", "schemas"},
     {"media"},
     {"store"},
@@ -25,7 +25,7 @@ FLOORS = (
     {"cli"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-SAME_FLOOR = {("manifest", "chance"), ("recipe", "chance")}
+SAME_FLOOR = {("manifest", "chance"), ("recipe", "chance"), ("recipe", "dialect")}
 ONLY_IN = {
     "torch": {"learn", "audit"},
     "ray": {"engine"},

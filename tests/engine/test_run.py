@@ -77,7 +77,7 @@ def test_the_two_sums_hold_and_every_item_is_accounted_for(tmp_path: Path) -> No
 def test_a_row_that_went_missing_breaks_the_account(tmp_path: Path) -> None:
     run(job_of(tmp_path / "set"), options(tmp_path))
     rows = [row for path in sorted((tmp_path / "set/parts").glob("*.parquet")) for row in read_rows(path)]
-    keys = [f"item{i:03d}" for i in range(10)]
+    keys = [Item(f"item{i:03d}", {}) for i in range(10)]
     assert count(rows, keys).written == 11
     with pytest.raises(AccountError, match="1 left no row"):
         count([row for row in rows if row.source != "item003"], keys)

@@ -13,10 +13,12 @@ from making import bars, tone
 
 from gerdata.clip import kept_times_s
 from gerdata.errors import RejectedInput
-from gerdata.media.decode import Stretch, TimedFrame, frames, kept_frames, sound
+from gerdata.media.address import Address
+from gerdata.media.decode import Stretch, frames, kept_frames, sound
 from gerdata.media.encode import write_clip
 from gerdata.media.examine import examine
 from gerdata.media.limits import MediaLimits
+from gerdata.media.picture import TimedFrame
 
 LIMITS = MediaLimits()
 FPS = 20
@@ -42,7 +44,7 @@ def test_kept_frames_are_those_on_screen_at_their_times(
     long_clip: Path, start_s: float, duration_s: float, n: int
 ) -> None:
     stretch = Stretch(start_s, duration_s, 0.0)
-    kept = kept_frames(frames(long_clip, LIMITS, stretch), list(kept_times_s(n, duration_s)))
+    kept = kept_frames(frames(Address.of(long_clip), LIMITS, stretch), list(kept_times_s(n, duration_s)))
     shown = [number_of(frame.rgb(LIMITS.max_pixels)) for frame in kept]
     wanted = [int((start_s + t) * FPS + 1e-6) % 54 for t in kept_times_s(n, duration_s)]
     assert shown == wanted
@@ -51,7 +53,7 @@ def test_kept_frames_are_those_on_screen_at_their_times(
 @pytest.mark.parametrize("start_s", [0.0, 5.0, 7.0])
 def test_all_frames_of_a_stretch_come_once_and_in_order(long_clip: Path, start_s: float) -> None:
     stretch = Stretch(start_s, 2.0, 0.0)
-    times = [frame.time_s for frame in frames(long_clip, LIMITS, stretch)]
+    times = [frame.time_s for frame in frames(Address.of(long_clip), LIMITS, stretch)]
     assert len(times) == 2 * FPS
     assert times == sorted(times)
     assert -1 / FPS < times[0] <= 1e-6
@@ -87,7 +89,7 @@ def test_an_empty_stretch_is_a_verdict() -> None:
 
 @pytest.mark.parametrize(("start_s", "duration_s"), [(0.0, 12.0), (5.0, 5.0), (7.0, 2.0)])
 def test_sound_lies_beside_its_picture_within_20_ms(long_clip: Path, start_s: float, duration_s: float) -> None:
-    audio = sound(long_clip, LIMITS, Stretch(start_s, duration_s, 0.0))
+    audio = sound(Address.of(long_clip), LIMITS, Stretch(start_s, duration_s, 0.0))
     assert audio is not None
     assert len(audio) == round(duration_s * 16000)
     onset_s = int(np.argmax(np.abs(audio) > 0.1)) / 16000
@@ -96,7 +98,7 @@ def test_sound_lies_beside_its_picture_within_20_ms(long_clip: Path, start_s: fl
 
 def test_sound_level_and_pitch_survive(tmp_path: Path) -> None:
     write_clip(tmp_path / "a.mp4", bars(40), 20, tone(2.0, 440))
-    audio = sound(tmp_path / "a.mp4", LIMITS, Stretch(0, 2.0, 0.0))
+    audio = sound(Address.of(tmp_path / "a.mp4"), LIMITS, Stretch(0, 2.0, 0.0))
     assert audio is not None
     spectrum = np.abs(np.fft.rfft(audio[8000:24000]))
     assert abs(int(np.argmax(spectrum)) - 440) <= 1
@@ -105,9 +107,9 @@ def test_sound_level_and_pitch_survive(tmp_path: Path) -> None:
 
 def test_a_frame_over_the_pixel_limit_is_refused_before_decoding(long_clip: Path) -> None:
     with pytest.raises(RejectedInput, match="too-large: 96x64"):
-        next(frames(long_clip, MediaLimits(max_pixels=6143), Stretch(0, 1, 0)))
+        next(frames(Address.of(long_clip), MediaLimits(max_pixels=6143), Stretch(0, 1, 0)))
     with pytest.raises(RejectedInput, match="too-long"):
-        examine(long_clip, MediaLimits(max_duration_s=11), lambda seconds: None)
+        examine(Address.of(long_clip), MediaLimits(max_duration_s=11), lambda seconds: None)
 
 
 def test_a_link_a_folder_and_a_pipe_are_no_media(tmp_path: Path, long_clip: Path) -> None:
@@ -117,9 +119,9 @@ def test_a_link_a_folder_and_a_pipe_are_no_media(tmp_path: Path, long_clip: Path
     os.mkfifo(tmp_path / "pipe.mp4")
     for name in ("link.mp4", "pipe.mp4"):
         with pytest.raises(RejectedInput, match="unsafe-path"):
-            examine(tmp_path / name, LIMITS, lambda seconds: None)
+            examine(Address.of(tmp_path / name), LIMITS, lambda seconds: None)
     with pytest.raises(RejectedInput, match="source-missing"):
-        examine(tmp_path / "absent.mp4", LIMITS, lambda seconds: None)
+        examine(Address.of(tmp_path / "absent.mp4"), LIMITS, lambda seconds: None)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_link_a_folder_and_a_pipe_are_no_media(tmp_path: Path, long_clip: Path
 def test_damage_is_named(tmp_path: Path, long_clip: Path, cut: slice, reason: str) -> None:
     (tmp_path / "damaged.mp4").write_bytes(long_clip.read_bytes()[cut])
     with pytest.raises(RejectedInput) as verdict:
-        examine(tmp_path / "damaged.mp4", LIMITS, lambda seconds: None)
+        examine(Address.of(tmp_path / "damaged.mp4"), LIMITS, lambda seconds: None)
     assert verdict.value.reason == reason
 
 
@@ -141,7 +143,7 @@ def test_files_that_name_other_files_are_refused(tmp_path: Path, long_clip: Path
     for name in ("list.m3u8", "list.mp4"):
         (tmp_path / name).write_text(text)
         with pytest.raises(RejectedInput, match="format-not-allowed"):
-            examine(tmp_path / name, LIMITS, lambda seconds: None)
+            examine(Address.of(tmp_path / name), LIMITS, lambda seconds: None)
 
 
 @pytest.mark.real
@@ -151,7 +153,7 @@ def test_frames_are_upright_like_ffmpegs(real_data: Path, name: str) -> None:
     import imageio_ffmpeg
 
     path = real_data / "odd" / "synthesised" / name
-    ours = next(frames(path, LIMITS, Stretch(0, 10, 0))).rgb(LIMITS.max_pixels)
+    ours = next(frames(Address.of(path), LIMITS, Stretch(0, 10, 0))).rgb(LIMITS.max_pixels)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-frames:v", "1"]
     raw = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
     theirs = np.frombuffer(raw, np.uint8).reshape(ours.shape)
@@ -165,4 +167,4 @@ def test_frames_are_upright_like_ffmpegs(real_data: Path, name: str) -> None:
 )
 def test_pixels_are_square(real_data: Path, name: str, shape: tuple[int, ...]) -> None:
     path = real_data / "odd" / "synthesised" / name
-    assert next(frames(path, LIMITS, Stretch(0, 10, 0))).rgb(LIMITS.max_pixels).shape == shape
+    assert next(frames(Address.of(path), LIMITS, Stretch(0, 10, 0))).rgb(LIMITS.max_pixels).shape == shape

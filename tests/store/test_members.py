@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gerdata.clip import Clip, Sample, Structure
+from gerdata.clip import Clip, Quality, Sample, Structure
 from gerdata.errors import DatasetError
 from gerdata.media.audio import decode_audio, encode_flac, encode_wav
 from gerdata.media.images import decode_jpeg, encode_jpeg
@@ -25,21 +25,24 @@ def sample_of(t: int = 2, p: int = 3) -> Sample:
     structure.heads[:] = rng.uniform(0, 32, structure.heads.shape)
     plan = '{"cast":3,"people":[1,2]}'
     clip = Clip(
-        "abc",
-        "g",
-        "positive",
-        "train",
-        0.1,
-        t,
-        32,
-        48,
-        True,
-        True,
-        "synthetic",
-        p,
-        (0.7, 0.2, 0.1),
-        0.5,
-        "r",
+        id="abc",
+        group="g",
+        label="positive",
+        split="train",
+        duration_s=0.1,
+        n_frames=t,
+        height_px=32,
+        width_px=48,
+        has_audio=True,
+        is_synthetic=True,
+        protection="synthetic",
+        n_people=p,
+        label_soft=(0.7, 0.2, 0.1),
+        label_margin=0.5,
+        label_rule="r",
+        label_original="1",
+        fold=2,
+        quality=Quality(brightness=0.4, n_cuts=1, loudness_lufs=-24),
         plan=plan,
     )
     return Sample(clip, frames, audio, structure)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from making import KEY
 
 from gerdata.errors import UsageError
-from gerdata.store.private import Private, open_private, path_of, read_key, uri_of
+from gerdata.store.private import Private, open_private, read_key
 
 PRIVATE = Private(Path("/nowhere"), KEY)
 
@@ -69,13 +69,3 @@ def test_another_key_for_the_same_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(bytes(40))
     with pytest.raises(UsageError, match="another key is in use"):
         open_private(tmp_path / "p", tmp_path / "other")
-
-
-@given(st.binary(min_size=1, max_size=40).filter(lambda b: b"\0" not in b and b"/" not in b and b not in (b".", b"..")))
-def test_any_file_name_survives_as_a_uri(name: bytes) -> None:
-    import os
-
-    path = Path("/some") / os.fsdecode(name)
-    uri = uri_of(path)
-    assert uri.isascii()
-    assert path_of(uri) == path
