@@ -11,10 +11,11 @@ import argparse
 import io
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from gerdata.ingest import duplicates, prints
 RATE = 16_000
 SIZE = (320, 240)
 MARGIN_S = 0.5
+COPIES = {1: "in the static room", 19: "elsewhere"}  # numbers modulo 20 of the synthetic copies
 MOST_FPS = 15.0  # for speed; the fingerprint looks 8 times a second
 
 
@@ -246,8 +248,6 @@ def planted(film: Film, source: str, offset_s: float, changes: Sequence[Change])
 
 def bound(k: int, n: int, upper: bool) -> float:
     """Clopper-Pearson: one end of the 95 % interval of a share of k in n."""
-    if n == 0:
-        return float("nan")
     if upper:
         return 1.0 if k == n else float(beta.ppf(0.975, k + 1, n - k))
     return 0.0 if k == 0 else float(beta.ppf(0.025, k, n - k + 1))
@@ -257,90 +257,106 @@ def share_of(k: int, n: int) -> dict[str, Any]:
     return {"of": n, "count": k, "share": round(k / max(1, n), 5), "low": bound(k, n, False), "high": bound(k, n, True)}
 
 
-def why_hard(base: Planted, copy: Planted) -> str:
-    """The reason a copy cannot be told from other moments by what is compared; empty where it can."""
-    if base.length_s < 2:
+def why_hard(one: Planted, other: Planted) -> str:
+    """The reason two clips cannot be told apart, or not be told the same, by what is compared; empty where they can."""
+    if min(one.length_s, other.length_s) < 2:
         return "shorter than 2 s"
-    mute = not (base.print.sounds and copy.print.sounds)
-    return "nothing moves, and one is mute or cropped" if mute and not (base.print.moves and copy.print.moves) else ""
+    heard, seen_moving = one.print.sounds and other.print.sounds, one.print.moves and other.print.moves
+    return "" if heard or seen_moving else "nothing moves, and one is mute"
 
 
-def told(planted_clips: list[Planted]) -> dict[str, Any]:
-    """Recall of copies by cluster and by pair, false merges of other moments by pair, with bounds."""
-    all_prints = [p.print for p in planted_clips]
-    begun = time.perf_counter()
+def linked(clips: Sequence[Planted]) -> tuple[set[tuple[int, int]], list[int]]:
+    """Pairs and clusters of a set."""
+    all_prints = [p.print for p in clips]
     found = duplicates.pairs(*duplicates.stacked(all_prints), all_prints.__getitem__)
-    took = time.perf_counter() - begun
-    joined = duplicates.clusters(len(all_prints), found)
-    by_source: dict[str, list[int]] = defaultdict(list)
-    for n, clip in enumerate(planted_clips):
-        by_source[clip.source].append(n)
-    linked, counts, reasons, missed = {(p.i, p.j) for p in found}, defaultdict(int), defaultdict(int), defaultdict(int)
-    for group in by_source.values():
-        for i in group:
-            for j in (j for j in group if j != i and planted_clips[i].change == "none"):
-                one, other = planted_clips[i], planted_clips[j]
-                if one.length_s != other.length_s or abs(one.start_s - other.start_s) > 0.51:
-                    continue
-                reason = why_hard(one, other)
-                counts["hard" if reason else "plain"] += 1
-                counts["plain pair" if not reason else "hard pair"] += (min(i, j), max(i, j)) in linked
-                counts["hard found" if reason else "plain found"] += joined[i] == joined[j]
-                if joined[i] != joined[j]:
-                    (reasons if reason else missed)[reason or f"{other.change}: {one.source}"] += 1
-        for a, i in enumerate(group):
-            for j in group[a + 1 :]:
-                if planted_clips[i].shares(planted_clips[j]) == 0:
-                    counts["other moment"] += 1
-                    counts["other moment linked"] += (i, j) in linked
-                    counts["other moment joined"] += joined[i] == joined[j]
+    return {(p.i, p.j) for p in found}, duplicates.clusters(len(clips), found)
+
+
+def recalled(clips: list[Planted]) -> dict[str, Any]:
+    """For each change, copies found in a set of originals and that one copy of each: no third clip can help or crowd."""
+    originals = [p for p in clips if p.change == "none"]
+    place = {(p.source, round(p.start_s, 3), p.length_s): n for n, p in enumerate(originals)}
+    plain, hard, missed = Counter[str](), Counter[str](), Counter[str]()
+    for change in CHANGES[1:]:
+        copies = [p for p in clips if p.change == change.name]
+        found, _ = linked(originals + copies)
+        for n, copy in enumerate(copies, start=len(originals)):
+            first = place[copy.source, round(copy.start_s - change.shift_s, 3), copy.length_s]
+            reason = why_hard(originals[first], copy)
+            here = hard if reason else plain
+            here.update((change.name, "all of them"))
+            if (first, n) not in found:
+                here.update((f"missed {change.name}", "missed in all"))
+                missed[f"{change.name}: {copy.source} ({reason})"] += 1
     return {
-        "clips": len(all_prints),
-        "seconds": round(took, 2),
-        "bytes of a 5-s print": max(len(p.to_bytes()) for p in all_prints),
-        "copies in one cluster": share_of(counts["plain found"], counts["plain"]),
-        "copies linked directly": share_of(counts["plain pair"], counts["plain"]),
-        "hard copies in one cluster": share_of(counts["hard found"], counts["hard"]),
-        "other moments linked": share_of(counts["other moment linked"], counts["other moment"]),
-        "other moments in one cluster": share_of(counts["other moment joined"], counts["other moment"]),
-        "unlike sources linked": sum(planted_clips[p.i].source != planted_clips[p.j].source for p in found),
+        "copies found": share_of(plain["all of them"] - plain["missed in all"], plain["all of them"]),
+        "hard copies found": share_of(hard["all of them"] - hard["missed in all"], hard["all of them"]),
+        "by change": {c.name: [plain[c.name] - plain[f"missed {c.name}"], plain[c.name]] for c in CHANGES[1:]},
         "missed": dict(missed),
-        "hard missed": dict(reasons),
     }
 
 
+def merged(clips: list[Planted]) -> dict[str, Any]:
+    """Pairs of other moments of one source that are linked, or end in one cluster, in the set of everything."""
+    begun = time.perf_counter()
+    found, joined = linked(clips)
+    took = time.perf_counter() - begun
+    by_source: dict[str, list[int]] = defaultdict(list)
+    for n, clip in enumerate(clips):
+        by_source[clip.source].append(n)
+    count: Counter[str] = Counter()
+    moments: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    for group in by_source.values():
+        for i, j in combinations(group, 2):
+            if clips[i].shares(clips[j]) == 0:
+                kind = "hard" if why_hard(clips[i], clips[j]) else "plain"
+                count.update({kind: 1, f"{kind} linked": (i, j) in found, f"{kind} joined": joined[i] == joined[j]})
+                moments[kind].add((clips[i].source, clips[i].start_s, clips[j].start_s, clips[i].length_s))
+    out: dict[str, Any] = {"clips": len(clips), "seconds": round(took, 2)}
+    for kind in ("plain", "hard"):
+        out[f"{kind} other moments linked"] = share_of(count[f"{kind} linked"], count[kind])
+        out[f"{kind} other moments in one cluster"] = share_of(count[f"{kind} joined"], count[kind])
+        out[f"{kind} pairs of moments"] = len(moments[kind])
+    out["other sources linked"] = sum(clips[i].source != clips[j].source for i, j in found)
+    out["bytes of the largest print"] = max(len(p.print.to_bytes()) for p in clips)
+    return out
+
+
 def plant(clips: Path, half: str, n: int) -> list[Planted]:
-    """Copies of all real clips of the half, then of rooms until at least n copies are real and n are drawn."""
-    out, drawn = [], 0
+    """Copies of all real clips of the half, then of procedural rooms until there are n clips, half of n drawn."""
+    out, drawn, number = [], 0, 0
     for path in sorted(p for p in clips.rglob("*") if p.is_file()):
         name = path.relative_to(clips).as_posix()
         if in_half(name, half):
             out += planted(film_of(path, name), name, 0.0, CHANGES)
-    number, real = 0, len(out)
-    while drawn < n or real + drawn < n:
+    real = len(out)
+    while drawn < n // 2 or real + drawn < n:
         name, number = f"room {number}", number + 1
-        if not in_half(name, half):
-            continue
-        for moment, film in enumerate(room(name, 4)):
-            out += planted(film, name, 100.0 * moment, CHANGES)
+        if in_half(name, half):
+            for moment, film in enumerate(room(name, 4)):
+                out += planted(film, name, 100.0 * moment, CHANGES)
         drawn = len(out) - real
     return out
 
 
 def synthetic(n: int) -> Iterator[prints.Print]:
-    """n prints at little cost: one in ten from one static room, one in twenty a shifted, noisy copy of the one before."""
-    rng, grey, keys = rng_for(0, "benchmark prints", n), np.zeros((40, 36, 48), np.uint8), np.zeros(0, np.uint32)
+    """n prints at little cost: one in twenty another moment of one static room, each with a copy; as many copies elsewhere.
+
+    Copies are shifted by 0.25 s, noisy and mute: motion alone can find them. Keys are chance, as many as sound would give.
+    """
+    rng, grey = rng_for(0, "benchmark prints", n), np.zeros((40, *prints.GREY_SHAPE), np.uint8)
     at_home = rng_for(0, "benchmark static room").normal(size=(1, *prints.GRID)) ** 2
     for number in range(n):
-        if number % 20 == 19:
+        if number % 20 in COPIES:
             grey = np.clip(np.roll(grey, -2, axis=0) + rng.integers(-1, 2, grey.shape), 0, 255).astype(np.uint8)
         else:
-            place = at_home if number % 10 == 0 else rng.normal(size=(1, *prints.GRID)) ** 2
+            place = at_home if number % 20 == 0 else rng.normal(size=(1, *prints.GRID)) ** 2
             paths = lfilter([0.3], [1, -0.7], rng.normal(size=(6, 40)), axis=1)
-            spots = rng.normal(size=(6, *prints.GRID))
-            grid = np.einsum("pt,pyx->tyx", paths, spots) * np.sqrt(place) * 8 + 120 + 30 * place
-            grey = np.stack([cv2.resize(np.clip(g, 0, 255).astype(np.uint8), (48, 36)) for g in grid])
-            keys = np.unique(rng.integers(1, 2**22, prints.N_KEYS)).astype(np.uint32)
+            grid = np.einsum("pt,pyx->tyx", paths, rng.normal(size=(6, *prints.GRID))) * np.sqrt(place) * 8
+            grey = np.stack(
+                [cv2.resize(np.clip(g, 0, 255).astype(np.uint8), (48, 36)) for g in grid + 120 + 30 * place]
+            )
+        keys = np.unique(rng.integers(1, 2**22, prints.N_KEYS)).astype(np.uint32)
         yield replace(prints.print_of(grey, None), keys=keys)
 
 
@@ -354,18 +370,13 @@ def timed(n: int) -> dict[str, Any]:
     begun = time.perf_counter()
     near = duplicates.candidates(descriptors, keys)
     searched = time.perf_counter()
-    found = list(duplicates.verified(near, lambda i: prints.Print.from_bytes(packed[i])))
-    done = time.perf_counter()
-    copies = {(i - 1, i) for i in range(19, n, 20)}
-    hit = len(copies & {(p.i, p.j) for p in found})
-    return {
-        "n": n,
-        "candidates": len(near),
-        "search_s": round(searched - begun, 2),
-        "check_s": round(done - searched, 2),
-        "copies found": share_of(hit, len(copies)),
-        "others linked": len(found) - hit,
-    }
+    found = {(p.i, p.j) for p in duplicates.verified(near, lambda i: prints.Print.from_bytes(packed[i]))}
+    out: dict[str, Any] = {"n": n, "candidates": len(near), "search_s": round(searched - begun, 2)}
+    out["check_s"] = round(time.perf_counter() - searched, 2)
+    copies = {kind: {(i - 1, i) for i in range(kind, n, 20)} for kind in COPIES}
+    for kind, name in COPIES.items():
+        out[f"copies found {name}"] = share_of(len(copies[kind] & found), len(copies[kind]))
+    return {**out, "others linked": len(found - set().union(*copies.values()))}
 
 
 def main() -> None:
@@ -379,7 +390,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     answer: dict[str, Any] = {}
     if asked.clips:
-        answer["planted"] = told(plant(asked.clips, asked.half, asked.n))
+        clips = plant(asked.clips, asked.half, asked.n)
+        answer["planted"] = {**merged(clips), **recalled(clips)}
         print(json.dumps(answer["planted"], indent=1), flush=True)
     answer["times"] = []
     for n in (int(size) for size in asked.sizes.split(",") if size):

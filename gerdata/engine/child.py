@@ -1,4 +1,4 @@
-"""The process that does the work of one part, item by item, and may die of it.
+"""The process that does the work of parts, item by item, and may die of it.
 
 Reads JSON lines from its parent, writes JSON lines back, and appends members to the part's temporary tar. Whatever the
 work or a library prints goes to the log; the channel to the parent is a descriptor of its own.
@@ -29,30 +29,43 @@ class TarFailedError(Exception):
 
 
 def main() -> None:
-    """Serve one part: the first line is the setup, each further line an item."""
+    """Serve part after part: a line of setup, a line for each item, a line that the part is done."""
     channel = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold clear frames
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    setup = json.loads(sys.stdin.readline())
-    if os.getppid() != setup["parent"]:
-        return
-    module, _, name = setup["worker"].partition(":")
-    worker: Worker = getattr(importlib.import_module(module), name)(setup["settings"])
-    _tell(channel, {"ready": True})
-    if setup["tar"] is None:
-        _serve(worker, channel, None, "")
-        return
-    with Path(setup["temporary"]).open("r+b") as file:
-        _serve(worker, channel, file, setup["tar"])
+    made: tuple[dict[str, Any], Worker] | None = None
+    for line in sys.stdin:
+        setup = json.loads(line)
+        if os.getppid() != setup["parent"]:
+            return
+        with open(setup["log"], "ab") as log:  # each part has a log of its own
+            os.dup2(log.fileno(), 2)
+            os.dup2(2, 1)
+        how = {name: setup[name] for name in ("worker", "settings")}
+        if made is None or made[0] != how:
+            module, _, name = setup["worker"].partition(":")
+            made = (how, getattr(importlib.import_module(module), name)(setup["settings"]))
+        _tell(channel, {"ready": True})
+        if setup["tar"] is None:
+            is_done = _serve(made[1], channel, None, "")
+        else:
+            with Path(setup["temporary"]).open("r+b") as file:
+                is_done = _serve(made[1], channel, file, setup["tar"])
+        if not is_done:
+            return
 
 
-def _serve(worker: Worker, channel: IO[str], file: BinaryIO | None, shard: str) -> None:
+def _serve(worker: Worker, channel: IO[str], file: BinaryIO | None, shard: str) -> bool:
+    """Make the items of one part; whether its end was told, so that another may follow."""
     tar = TarWriter(file, file.seek(0, os.SEEK_END)) if file is not None else None
     for line in sys.stdin:
-        item = Item(**json.loads(line))
+        message = json.loads(line)
+        if message.get("part") == "done":
+            return True
+        item = Item(**message)
         try:
             for made in _made(worker, item, channel):
                 row = _store(tar, made, shard)
@@ -61,8 +74,9 @@ def _serve(worker: Worker, channel: IO[str], file: BinaryIO | None, shard: str) 
                 file.flush()
         except (TarFailedError, OSError) as error:
             _tell(channel, {"fatal": str(error)})
-            return
+            return False
         _tell(channel, {"done": item.key, "size": tar.size if tar is not None else 0})
+    return False
 
 
 def _made(worker: Worker, item: Item, channel: IO[str]) -> list[Made]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from gerdata.engine.part import Tick, run_part
+from gerdata.engine.supervise import Crew
 from gerdata.engine.work import PartReport, PartSpec
 from gerdata.errors import InterruptedRun
 
@@ -15,8 +16,8 @@ def run_local(specs: Sequence[PartSpec], workers: int, tick: Tick) -> Iterator[P
     Ctrl-C stops the children, removes what is half made and raises `InterruptedRun`; finished parts stay.
     """
     stop = threading.Event()
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        waiting: set[Future[PartReport]] = {pool.submit(run_part, spec, tick, stop) for spec in specs}
+    with Crew() as crew, ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting: set[Future[PartReport]] = {pool.submit(run_part, spec, tick, stop, crew) for spec in specs}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)

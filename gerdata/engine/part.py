@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gerdata.clip import Clip
-from gerdata.engine.supervise import Child, Died
+from gerdata.engine.supervise import Child, Crew, Died
 from gerdata.engine.work import Item, PartReport, PartSpec
 from gerdata.errors import DatasetError, InterruptedRun
 from gerdata.manifest import PART_SCHEMA, Row, write_rows
@@ -24,8 +24,12 @@ from gerdata.store.dataset import sha256_of_file
 Tick = Callable[[int, int], None]  # written, rejected
 
 
-def run_part(spec: PartSpec, tick: Tick | None = None, stop: threading.Event | None = None) -> PartReport:
+def run_part(
+    spec: PartSpec, tick: Tick | None = None, stop: threading.Event | None = None, crew: Crew | None = None
+) -> PartReport:
     """Make one part, or find that it is made. Any number of callers, threads, processes or hosts may try.
+
+    With a `crew`, children go on to the caller's next part.
 
     Raises `DatasetError` where another living run holds the part or the disk fails, `InterruptedRun` once `stop` is set.
     """
@@ -38,7 +42,11 @@ def run_part(spec: PartSpec, tick: Tick | None = None, stop: threading.Event | N
                 f"{rows_path.parent}: part {spec.number} is being made by process {other.pid} on {other.host}; wait for "
                 f"it, or if it is gone remove {rows_path.parent}/.{rows_path.name}.lock"
             )
-        return _Part(spec, tick or (lambda written, rejected: None), stop or threading.Event()).make()
+        part = _Part(spec, tick or (lambda written, rejected: None), stop or threading.Event())
+        if crew is not None:
+            return part.make(crew)
+        with Crew() as own:
+            return part.make(own)
 
 
 class _Part:
@@ -51,13 +59,13 @@ class _Part:
         self.size = 0  # of the temporary tar, up to the last acknowledged sample
         self.temporary = temporary_for(spec.root / spec.tar) if spec.tar else None
 
-    def make(self) -> PartReport:
+    def make(self, crew: Crew) -> PartReport:
         if self.temporary is not None:
             make_folder(self.temporary.parent)
         try:
             if self.temporary is not None:
                 self.temporary.write_bytes(b"")
-            self._work_through()
+            self._work_through(crew)
             self._commit()
         finally:
             if self.temporary is not None:
@@ -65,19 +73,19 @@ class _Part:
         written = sum(row.status == "written" for row in self.rows)
         return PartReport(self.spec.number, written, len(self.rows) - written)
 
-    def _work_through(self) -> None:
+    def _work_through(self, crew: Crew) -> None:
         waiting = list(self.spec.items)
         while waiting:
-            with Child(self.spec, self.temporary, self.size) as child:
-                while waiting:
-                    item = waiting.pop(0)
-                    self._note("start", item.key)
-                    try:
+            item = waiting[0]
+            try:
+                with crew.lent(self.spec, self.temporary, self.size) as child:
+                    while waiting:
+                        item = waiting.pop(0)
+                        self._note("start", item.key)
                         self._take(item, child)
-                    except Died as death:
-                        self._note(death.reason, item.key)
-                        self._reject(item, death.reason, death.detail)
-                        break
+            except Died as death:
+                self._note(death.reason, item.key)
+                self._reject(item, death.reason, death.detail)
         if self.temporary is not None:
             os.truncate(self.temporary, self.size)
 

@@ -21,6 +21,7 @@ from gerdata.errors import DatasetError, GerdataError, InterruptedRun
 
 START_LIMIT_S = 180.0  # imports on a cold, loaded machine
 WATCH_EVERY_S = 0.05
+PARTS_A_CHILD = 32  # then a new one, so that what a library leaks stays small
 MESSAGE_LIMIT_BYTES = 64 << 20
 # One thread a process: the engine owns the cores, and the order of float sums must not depend on their number.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -35,14 +36,57 @@ class Died(Exception):  # noqa: N818 - an event, not an error
         self.detail = detail
 
 
-class Child:
-    """One child process, from its start to its end. A context: leaving it kills what is left."""
+class Crew:
+    """Children that have finished a part and can make another, so that few parts pay for a start and its imports.
 
-    def __init__(self, spec: PartSpec, temporary: Path | None, size: int) -> None:
-        if temporary is not None:
-            os.truncate(temporary, size)
+    A context, for any number of threads: leaving it ends the idle children.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Child] = []
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._idle:
+            self._idle.pop().end()
+
+    @contextlib.contextmanager
+    def lent(self, spec: PartSpec, temporary: Path | None, size: int) -> Iterator["Child"]:
+        """A child for one part; it is killed when the part fails, and kept when it does not."""
+        child = self._hired(spec)
+        try:
+            child.begin(spec, temporary, size)
+            yield child
+        except BaseException:
+            child.end(kill=True)
+            raise
+        if child.finish() and child.n_parts < PARTS_A_CHILD:
+            self._idle.append(child)
+        else:
+            child.end()
+
+    def _hired(self, spec: PartSpec) -> "Child":
+        while True:
+            try:
+                child = self._idle.pop()  # one step, so no two threads get the same
+            except IndexError:
+                return Child(spec)
+            if child.process.poll() is None:
+                return child
+            child.end(kill=True)
+
+
+class Child:
+    """One child process, which makes one part after another until it is ended or dies."""
+
+    def __init__(self, spec: PartSpec) -> None:
         self.limits = spec.limits
-        self.log_path = spec.logs / f"{spec.number:05d}.err"
+        self.log_path = _log_of(spec)
+        self.n_parts = 0
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gerdata.engine.child"],
@@ -53,28 +97,44 @@ class Child:
                 start_new_session=True,
             )
         self._buffer = b""
-        setup = {
+        self._is_started = False
+        self._setup: dict[str, Any] = {}
+
+    def begin(self, spec: PartSpec, temporary: Path | None, size: int) -> None:
+        """The next part; the child hears of it with its first item."""
+        if temporary is not None:
+            os.truncate(temporary, size)
+        self.limits, self.log_path = spec.limits, _log_of(spec)
+        self.n_parts += 1
+        self._is_started = False
+        self._setup = {
             "parent": os.getpid(),
             "worker": spec.worker,
             "settings": spec.settings,
             "tar": spec.tar,
             "temporary": str(temporary),
+            "log": str(self.log_path),
         }
-        self._is_started = False
-        self._setup = setup
 
-    def __enter__(self) -> "Child":
-        return self
+    def finish(self) -> bool:
+        """The part has no more items; whether the child can make another. That it dies now costs nothing."""
+        try:
+            if self._is_started:
+                self._send({"part": "done"})
+        except Died:
+            return False
+        return self._is_started
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self, kill: bool = False) -> None:
+        """Let the process go, or kill it."""
+        if kill:
+            self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         try:
-            self.process.wait(timeout=5 if error is None else 0)
+            self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -143,6 +203,10 @@ class Child:
         except subprocess.TimeoutExpired:
             return "no answer"
         return f"signal {-code}" if code < 0 else f"exit {code}"
+
+
+def _log_of(spec: PartSpec) -> Path:
+    return spec.logs / f"{spec.number:05d}.err"
 
 
 class _Watch:

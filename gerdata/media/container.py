@@ -150,7 +150,7 @@ def probe_of(source: Opened, limits: MediaLimits) -> Probe:
         width_px=width,
         height_px=height,
         declared_frames=max(0, video.frames) if video else 0,
-        declared_audio_packets=max(0, audio.frames) if counts_packets else 0,
+        declared_audio_packets=max(0, audio.frames) if audio and counts_packets else 0,
         declared_duration_s=duration_s,
         is_encrypted=boxes.is_encrypted,
         is_cut=source.is_cut,
