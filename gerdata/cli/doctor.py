@@ -25,6 +25,7 @@ NEEDED = (
     "torch",
 )
 EXTRAS = {
+    "onnxruntime": "head counts and speech share",
     "ray": "--engine ray",
     "webdataset": "reading releases with webdataset",
     "datasets": "reading releases with datasets",
@@ -38,7 +39,7 @@ def doctor(*, shared: Shared) -> None:
 
     Example: gerdata doctor
     """
-    checks = [*_packages(), _codecs(), _disk(shared.workspace), _private(shared.workspace)]
+    checks = [*_packages(), *_weights(), _codecs(), _disk(shared.workspace), _private(shared.workspace)]
     bad = [check for check in checks if check["state"] == "missing"]
     lines = [f"{check['state']:8} {check['what']}: {check['detail']}" for check in checks]
     line = "\n".join([*lines, f"{len(checks)} checks · {len(bad)} missing"])
@@ -60,6 +61,19 @@ def _packages() -> list[dict[str, Any]]:
         else:
             state, detail = "ok", importlib.metadata.version(names.get(module, module))
         checks.append({"what": module, "state": state, "detail": detail})
+    return checks
+
+
+def _weights() -> list[dict[str, Any]]:
+    from gerdata.people.weights import WEIGHTS, find
+
+    checks = []
+    for weight in WEIGHTS.values():
+        try:
+            state, detail = "ok", str(find(weight.name))
+        except MissingError as error:
+            state, detail = "absent", str(error)
+        checks.append({"what": f"weights {weight.name}", "state": state, "detail": detail})
     return checks
 
 

@@ -40,8 +40,8 @@ SOUND = slice(MOTION_DIMS, MOTION_DIMS + SOUND_DIMS)
 LOOK = slice(MOTION_DIMS + SOUND_DIMS, MOTION_DIMS + SOUND_DIMS + LOOK_DIMS)
 DIMS = MOTION_DIMS + SOUND_DIMS + LOOK_DIMS
 
-MOVES = 0.25  # grey levels of a grid frame that are motion, not noise of sensor and codec (benchmarks/duplicates.py)
-VARIES_DB = 1.2  # decibels by which a band must swing to be sound with dynamics (benchmarks/duplicates.py)
+MOVES = 0.25  # grey levels of a grid frame that are motion; a filmed slide, re-encoded, has 0.1 to 0.13
+VARIES_DB = 1.2  # decibels by which bands must swing to be sound with dynamics; white noise has 0.9
 FLAT = 2.0  # grey levels of spread below which a thumbnail shows nothing
 SILENT = 1e-4  # root mean square of sound that is none: -80 dBFS, below the noise of 16-bit recordings (assumption)
 STEP = 30.0  # int8 steps for a sound band of unit strength

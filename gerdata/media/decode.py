@@ -69,6 +69,7 @@ def _video_frames(address: Address, limits: MediaLimits, stretch: Stretch) -> It
             return
         stream = container.streams[probe.video_index]
         stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
+        stream.codec_context.thread_count = 1  # the engine owns the cores
         begin_s = stretch.origin_s + stretch.start_s
         _seek(container, begin_s - SEEK_AHEAD_S, stretch.start_s)
         aspect, latest_s = aspect_of(stream), -math.inf

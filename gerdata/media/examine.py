@@ -126,6 +126,7 @@ def _decode_all(container: Any, probe: Probe, limits: MediaLimits, watch: Watch 
     if probe.video_index is not None:
         video = container.streams[probe.video_index]
         video.codec_context.options = {"max_pixels": str(limits.max_pixels)}
+        video.codec_context.thread_count = 1  # the engine owns the cores
         aspect = aspect_of(video)
     with translated("undecodable"):
         demuxed = container.demux(chosen)

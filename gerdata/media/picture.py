@@ -78,7 +78,9 @@ class TimedFrame:
 
 
 def shrink_grey(luma: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """`uint8 [H, W]` to `uint8 [36, 48]`, by area means."""
+    """`uint8 [H, W]` to `uint8 [36, 48]`, by area means over at least 4 x 4 points of each area."""
+    stride = max(1, min(luma.shape[0] // (4 * GREY_HEIGHT_PX), luma.shape[1] // (4 * GREY_WIDTH_PX)))
+    luma = np.ascontiguousarray(luma[::stride, ::stride])
     return np.asarray(cv2.resize(luma, (GREY_WIDTH_PX, GREY_HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
