@@ -45,7 +45,9 @@ def make(path: Path, seed: int, photo: Path | None) -> None:
     picture = cv2.resize(picture, (1280 + 200, 720 + 120), interpolation=cv2.INTER_CUBIC)
     n = SECONDS * FPS
     frames = (picture[(k * 120) // n :][:720, (k * 200) // n :][:, :1280] for k in range(n))
-    audio = (0.1 * rng.normal(size=SECONDS * 16000) * np.repeat(rng.uniform(0, 1, SECONDS * 10), 1600)).astype(np.float32)
+    audio = (0.1 * rng.normal(size=SECONDS * 16000) * np.repeat(rng.uniform(0, 1, SECONDS * 10), 1600)).astype(
+        np.float32
+    )
     write_clip(path, (np.ascontiguousarray(frame) for frame in frames), FPS, audio)
 
 
@@ -97,7 +99,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     cv2.setNumThreads(1)
-    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(2, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(2, get_context("spawn"), cv2.setNumThreads, (1,)) as pool,
+    ):
         paths = [f"{folder}/{i}.mp4" for i in range(asked.clips)]
         for i, path in enumerate(paths):
             make(Path(path), i, asked.photo)

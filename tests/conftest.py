@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from making import KEY, bars, tone
+from making import KEY, babble, moment
 
 from gerdata.media.encode import write_clip
 
@@ -65,7 +65,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for label in ("positive", "neutral", "negative"):
         (root / label).mkdir()
         for _ in range(3):
-            write_clip(root / label / f"clip{number}.mp4", bars(20, shift=number), 20, tone(1.0, 200 + 50 * number))
+            write_clip(root / label / f"clip{number}.mp4", moment(20, number), 20, babble(1.0, number))
             number += 1
     return root
 

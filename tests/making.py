@@ -20,6 +20,29 @@ def tone(seconds: float, hz: float = 440.0) -> np.ndarray:
     return (0.3 * np.sin(2 * np.pi * hz * t)).astype(np.float32)
 
 
+def moment(n: int, seed: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
+    """Frames of bright spots that wander at random: each seed is another recorded moment."""
+    rng = np.random.default_rng(seed)
+    place = np.cumsum(rng.normal(0, 8, (n, 3, 2)), axis=0) + rng.uniform(0, 60, (1, 3, 2))
+    base = rng.integers(40, 120, (6, 8, 3), dtype=np.uint8).repeat(height // 6, 0).repeat(width // 8, 1)
+    out = []
+    for spots in place:
+        frame = base.copy()
+        for y, x in spots:
+            top, left = int(abs(y) % (height - 10)), int(abs(x) % (width - 10))
+            frame[top : top + 10, left : left + 10] = 230
+        out.append(frame)
+    return out
+
+
+def babble(seconds: float, seed: int) -> np.ndarray:
+    """Sound whose loudness and pitch jump 16 times a second, other ones for each seed."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * 16)
+    pitch = np.cumsum(np.repeat(rng.uniform(0.05, 0.8, n), 1000))
+    return (0.3 * np.repeat(rng.uniform(0, 1, n), 1000) * np.sin(pitch)).astype(np.float32)
+
+
 def tree(root: Path) -> dict[str, bytes]:
     """Every file below a folder, by relative name."""
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}

@@ -99,7 +99,9 @@ def judge(probe: Probe, tally: Tally, is_fast: bool = False) -> float:
 def _judge_picture(probe: Probe, tally: Tally) -> None:
     counted = f"{tally.frames} of {max(probe.declared_frames, tally.packets)} frames"
     lacks_frames = probe.declared_frames > tally.packets + tally.discarded
-    if lacks_frames and probe.format == "avi" and probe.declared_duration_s:  # it declares frames that were dropped, too
+    if (
+        lacks_frames and probe.format == "avi" and probe.declared_duration_s
+    ):  # it declares frames that were dropped, too
         lacks_frames = probe.declared_duration_s - tally.end_s > LENIENT_S
     if lacks_frames or tally.cut_short or probe.is_cut:
         raise RejectedInput("truncated", counted)
