@@ -9,7 +9,7 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from gerdata.manifest import Row
 from gerdata.recipe import IngestRecipe
@@ -36,61 +36,66 @@ class Leak:
     names: tuple[str, ...]  # private
 
 
+class Known(NamedTuple):
+    """What must be known in private of every clip at once; small, because it is held for a whole set."""
+
+    sha256: str | None
+    name: str
+    group: str | None
+    segment: int | None
+
+
 @dataclass(frozen=True)
 class Settled:
-    """Final rows, the private index (one entry a row, final id first), and what leaks."""
+    """Final rows, in the order given; the place of each source among files of the same bytes; and what leaks."""
 
     rows: list[Row]
-    index: list[dict[str, Any]]
+    ordinals: dict[str, int]
     leaks: list[Leak]
 
 
 def settle(
-    rows: list[Row], told: dict[str, dict[str, Any]], ties: Ties, recipe: IngestRecipe, seed: int, private: Private
+    rows: list[Row], told: dict[str, Known], ties: Ties, recipe: IngestRecipe, seed: int, private: Private
 ) -> Settled:
     """Give every clip its group, split, fold and names. `told` is what is known in private, by provisional id."""
     written = [row for row in rows if row.status == "written"]
     ordinals = _ordinals(written, told)
     groups = _groups(written, told, ties)
     splits, folds = _splits(written, groups, recipe, seed)
-    out, index = [], []
+    out = []
     for row in rows:
-        entry = told[row.clip.id]
         clip = row.clip
         if row.status == "written":
-            group = groups[row.source]
-            ordinal = ordinals[row.source]
+            entry, group = told[clip.id], groups[row.source]
             clip = dataclasses.replace(
                 clip,
-                id=private.pseudonym("clip", RELEASE, entry["sha256"], ordinal, entry["segment"]),
+                id=private.pseudonym("clip", RELEASE, str(entry.sha256), ordinals[row.source], entry.segment or 0),
                 group=private.pseudonym("group", RELEASE, group),
                 split=clip.split or splits[group],
                 fold=clip.fold if clip.fold is not None else folds.get(group),
             )
-            entry = {**entry, "ordinal": ordinal}
         out.append(dataclasses.replace(row, clip=clip))
-        index.append({**entry, "id": clip.id, "status": row.status, "reason": row.reason, "detail": row.detail})
-    return Settled(out, index, find_leaks(written, told, ties))
+    return Settled(out, ordinals, find_leaks(written, told, ties))
 
 
-def _ordinals(rows: list[Row], told: dict[str, dict[str, Any]]) -> dict[str, int]:
+def _ordinals(rows: list[Row], told: dict[str, Known]) -> dict[str, int]:
     """The place of each source among the files of the same bytes, in order of name."""
     same: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in rows:
         entry = told[row.clip.id]
-        same[entry["sha256"]].add((entry["name"], row.source))
+        same[str(entry.sha256)].add((entry.name, row.source))
     return {source: n for twins in same.values() for n, (_, source) in enumerate(sorted(twins))}
 
 
-def _ties_of(row: Row, entry: dict[str, Any], ties: Ties) -> list[tuple[str, str]]:
+def _ties_of(row: Row, entry: Known, ties: Ties) -> list[tuple[str, str]]:
     """What ties a clip to others: its bytes, its named group, its near-duplicates."""
-    tied = [("bytes", str(entry["sha256"]))]
-    tied += [("group", str(entry["group"]))] if entry["group"] else []
+    tied = [("bytes", str(entry.sha256))]
+    tied += [("group", entry.group)] if entry.group else []
     tied += [("near-duplicate", ties.cluster_of[row.clip.id])] if row.clip.id in ties.cluster_of else []
     return tied
 
 
-def _groups(rows: list[Row], told: dict[str, dict[str, Any]], ties: Ties) -> dict[str, str]:
+def _groups(rows: list[Row], told: dict[str, Known], ties: Ties) -> dict[str, str]:
     """The group identity of each source: the least sha256 of all sources that anything ties together."""
     parent: dict[str, str] = {}
 
@@ -105,7 +110,7 @@ def _groups(rows: list[Row], told: dict[str, dict[str, Any]], ties: Ties) -> dic
             parent[root(f"{kind} {name}")] = root(f"source {row.source}")
     least: dict[str, str] = {}
     for row in rows:
-        node, sha256 = root(f"source {row.source}"), told[row.clip.id]["sha256"]
+        node, sha256 = root(f"source {row.source}"), str(told[row.clip.id].sha256)
         least[node] = min(least.get(node, sha256), sha256)
     return {row.source: least[root(f"source {row.source}")] for row in rows}
 
@@ -129,7 +134,7 @@ def _splits(
     return splits, assign_folds(everyone, recipe.folds, seed)
 
 
-def find_leaks(rows: Iterable[Row], told: dict[str, dict[str, Any]], ties: Ties) -> list[Leak]:
+def find_leaks(rows: Iterable[Row], told: dict[str, Known], ties: Ties) -> list[Leak]:
     """What ties clips of several told splits together, by kind, largest first."""
     held: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -140,6 +145,6 @@ def find_leaks(rows: Iterable[Row], told: dict[str, dict[str, Any]], ties: Ties)
     for (kind, _), tied in held.items():
         splits = tuple(sorted({str(row.clip.split) for row in tied}))
         if len(splits) > 1:
-            names = tuple(sorted({str(told[row.clip.id]["name"]) for row in tied}))
+            names = tuple(sorted({told[row.clip.id].name for row in tied}))
             leaks.append(Leak(kind, splits, len(tied), names))
     return sorted(leaks, key=lambda leak: (leak.kind, -leak.n_clips, leak.names))

@@ -34,15 +34,11 @@ class Printed:
     ) -> None:
         self._file.close()
 
-    def take(self, entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Private rows by id, without their prints, which are kept here."""
-        out = {}
+    def take(self, entries: Iterable[dict[str, Any]]) -> None:
+        """The prints of some private rows."""
         for entry in entries:
-            told = entry.pop("print", None)
-            if told is not None:
-                self._add(entry["id"], base64.b64decode(told))
-            out[entry["id"]] = entry
-        return out
+            if entry.get("print") is not None:
+                self._add(entry["id"], base64.b64decode(entry["print"]))
 
     def _add(self, clip_id: str, data: bytes) -> None:
         n = len(self._ids)

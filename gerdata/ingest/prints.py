@@ -16,7 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter
 
 from gerdata.clip import SAMPLE_RATE_HZ, Audio, Frames
 from gerdata.errors import DatasetError
@@ -302,7 +301,7 @@ def landmarks(audio: Audio) -> Keys:
     if not power.size:
         return np.zeros(0, np.uint32)
     level = np.log(np.maximum(power, power.max() * 1e-6))
-    peak = (level == maximum_filter(level, size=(15, 15))) & (level > np.median(level) + 1.0)
+    peak = (level == cv2.dilate(level, np.ones((15, 15), np.uint8))) & (level > np.median(level) + 1.0)
     peak[:, :4] = False  # rumble below 125 Hz
     time, bin_ = (at.astype(np.int64) for at in np.nonzero(peak))
     found = []

@@ -23,7 +23,7 @@ _AHEAD_S = 1e-6
 @dataclass(frozen=True)
 class Piece:
     """One clip of a source: `grey: uint8 [K, 36, 48]`, 8 a second (one for a still, none without picture); `audio:
-    float32 [N]` at 16 kHz or None; a few frames as they are; times of scene cuts from the start of the clip."""
+    float32 [N]` at 16 kHz or None; a few frames; times of scene cuts from the start of the clip."""
 
     segment: Segment
     grey: npt.NDArray[np.uint8]
@@ -40,10 +40,11 @@ class FindsCuts(Protocol):
 
 @dataclass(frozen=True)
 class Look:
-    """What to look at: `still_every_s` None for no stills."""
+    """What to look at: `still_every_s` None for no stills, `still_height_px` None for stills as large as they are."""
 
     max_pixels: int
     still_every_s: float | None = None
+    still_height_px: int | None = None
     finder: FindsCuts | None = None
     is_by_scene: bool = False
 
@@ -101,7 +102,7 @@ class Reel:
             if not self._glances:
                 self._glances.append((0.0, self._before.grey()))
             if not self._stills and self._look.still_every_s is not None:
-                self._stills.append((0.0, self._before.rgb(self._look.max_pixels)))
+                self._stills.append((0.0, self._still(self._before)))
         if duration_s == 0:
             self._hand_out(iter([Segment(0.0, 0.0)]))
         else:
@@ -124,8 +125,12 @@ class Reel:
             self._glance_n += 1
         every_s = self._look.still_every_s
         while every_s is not None and (at_s := (self._still_n + 0.5) * every_s) < now_s:
-            self._stills.append((at_s, self._before.rgb(self._look.max_pixels)))
+            self._stills.append((at_s, self._still(self._before)))
             self._still_n += 1
+
+    def _still(self, shown: Shown) -> Frames:
+        height_px = self._look.still_height_px
+        return shown.rgb(self._look.max_pixels) if height_px is None else shown.rgb_at(height_px, self._look.max_pixels)
 
     def _hand_out(self, segments: Iterator[Segment]) -> None:
         for segment in segments:

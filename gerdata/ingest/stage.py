@@ -3,7 +3,9 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +17,7 @@ from gerdata.engine.run import Job, Options, even_cuts, run
 from gerdata.engine.work import Item, Limits
 from gerdata.errors import UsageError
 from gerdata.ingest.expected import Comparison, compare, read_expected
-from gerdata.ingest.identity import Leak, Ties, settle
+from gerdata.ingest.identity import Known, Leak, Settled, Ties, settle
 from gerdata.ingest.labels import Labelled, read_labels, table_places
 from gerdata.ingest.printed import Printed
 from gerdata.ingest.sources import Source, find
@@ -28,6 +30,7 @@ from gerdata.store.dataset import Dataset
 from gerdata.store.private import Private
 
 PART_SIZE = 16
+INDEX_BATCH = 16_384
 _TEXT = ("id", "status", "reason", "detail", "verdict", "flags", "uri", "name", "sha256", "label", "group", "split")
 _WHOLE = ("offset", "size", "ordinal", "segment", "n_people", "n_cuts")
 _REAL = ("start_s", "duration_s", "origin_s")
@@ -144,13 +147,18 @@ def ingest(job: Job, recipe: IngestRecipe, private: Private, options: Options) -
     folder = private.root / job.dataset.root.name
 
     def settle_rows(rows: list[Row]) -> list[Row]:
-        told: dict[str, dict[str, Any]] = {}
+        known: dict[str, Known] = {}
         with Printed(folder) as printed:
             for number in range(len(job.cuts)):
-                told.update(printed.take(private.read_rows(job.dataset.root.name, number)))
+                told = private.read_rows(job.dataset.root.name, number)
+                printed.take(told)
+                known |= {
+                    one["id"]: Known(one.get("sha256"), one["name"], _text(one["group"]), one.get("segment"))
+                    for one in told
+                }
             ties = printed.ties(job.seed) if recipe.find_duplicates else Ties()
-        settled = settle(rows, told, ties, recipe, job.seed, private)
-        write_index(folder / "index.parquet", settled.index)
+        settled = settle(rows, known, ties, recipe, job.seed, private)
+        write_index(folder / "index.parquet", _entries(job, private, rows, settled))
         leaks = [asdict(leak) for leak in settled.leaks]
         write_atomic(folder / "leaks.json", json.dumps(leaks, indent=1).encode("ascii"), mode=0o600)
         return settled.rows
@@ -185,17 +193,28 @@ def stage_in(listing: Listing, private: Private, out: Path) -> Listing:
     return Listing(tuple(pairs), listing.elsewhere, listing.leaks, listing.expected)
 
 
-def write_index(path: Path, entries: list[dict[str, Any]]) -> None:
-    """The private index: which source, and which stretch of it, every id stands for."""
-    entries = sorted(entries, key=lambda entry: (entry["name"], entry.get("segment") or 0))
-    told = {
-        name: [_text(entry.get(name)) if name in _TEXT else entry.get(name) for entry in entries]
-        for name in INDEX_SCHEMA.names
-    }
+def _entries(job: Job, private: Private, rows: list[Row], settled: Settled) -> Iterator[dict[str, Any]]:
+    """The private rows of all parts, read once more, under their final names: they are too large to be held."""
+    final = {row.clip.id: now for row, now in zip(rows, settled.rows, strict=True)}
+    for number in range(len(job.cuts)):
+        for told in private.read_rows(job.dataset.root.name, number):
+            row = final[told["id"]]
+            verdict = {"id": row.clip.id, "status": row.status, "reason": row.reason, "detail": row.detail}
+            yield {**told, **verdict, "ordinal": settled.ordinals.get(row.source)}
+
+
+def write_index(path: Path, entries: Iterator[dict[str, Any]]) -> None:
+    """The private index: which source, and which stretch of it, every id stands for; in the order of the sources."""
     temporary = temporary_for(path)
     try:
-        pq.write_table(pa.table(told, schema=INDEX_SCHEMA), temporary, compression="zstd")
-        temporary.chmod(0o600)
+        with pq.ParquetWriter(temporary, INDEX_SCHEMA, compression="zstd") as writer:
+            temporary.chmod(0o600)
+            while batch := list(islice(entries, INDEX_BATCH)):
+                told = {
+                    name: [_text(entry.get(name)) if name in _TEXT else entry.get(name) for entry in batch]
+                    for name in INDEX_SCHEMA.names
+                }
+                writer.write_table(pa.table(told, schema=INDEX_SCHEMA))
         commit(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from gerdata.manifest import REPAIRED, Row
 from gerdata.media.address import Address, sha256_of, stamp_of
 from gerdata.media.examine import SILENCE_PEAK, Examined, examine, is_misnamed
 from gerdata.media.limits import MediaLimits
-from gerdata.media.quality import CutFinder
+from gerdata.media.quality import SHARP_HEIGHT_PX, CutFinder
 from gerdata.recipe import IngestRecipe
 
 STILLS_A_SEGMENT = 2  # for sharpness; heads are counted in five
@@ -89,6 +89,7 @@ class IngestWorker:
         return Look(
             max_pixels=self.recipe.max_pixels,
             still_every_s=self.recipe.segment_s / stills if stills else None,
+            still_height_px=None if "people" in asked else SHARP_HEIGHT_PX,
             finder=CutFinder() if "cuts" in asked or self.recipe.segment_by == "scene" else None,
             is_by_scene=self.recipe.segment_by == "scene",
         )

@@ -78,7 +78,7 @@ def _video_frames(address: Address, limits: MediaLimits, stretch: Stretch) -> It
             for picture in container.decode(stream):
                 time_s = max(latest_s, picture.time - begin_s if picture.time is not None else 0.0)
                 latest_s = time_s  # timestamps that go back are taken as not before the one before
-                if time_s >= stretch.duration_s:
+                if time_s >= stretch.duration_s and time_s > 0:  # one frame has no duration, and is still seen
                     break
                 frame = TimedFrame(time_s, picture, aspect)
                 if time_s <= 0:

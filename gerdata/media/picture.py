@@ -1,17 +1,21 @@
 """One decoded picture and what it takes to show it: upright, square pixels, one field, standard range, opaque."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 from gerdata.clip import Frames
 from gerdata.errors import RejectedInput
 from gerdata.media.tone import HLG, PQ, to_standard
 
 GREY_HEIGHT_PX, GREY_WIDTH_PX = 36, 48
+_SMALLER = VideoReformatter()  # holds the scale tables of the last size, which cost more than scaling by them
 
 
 class Shown(Protocol):
@@ -22,6 +26,10 @@ class Shown(Protocol):
 
     def rgb(self, max_pixels: int) -> Frames:
         """`uint8 [H, W, 3]` as a viewer sees it. `RejectedInput` where that is over the pixel limit."""
+        ...
+
+    def rgb_at(self, height_px: int, max_pixels: int) -> Frames:
+        """The same, made smaller by area means to a height, if it is higher; aspect kept. Much quicker than `rgb`."""
         ...
 
     def grey(self) -> npt.NDArray[np.uint8]:
@@ -38,6 +46,9 @@ class StillFrame:
 
     def rgb(self, max_pixels: int) -> Frames:
         return self.frame
+
+    def rgb_at(self, height_px: int, max_pixels: int) -> Frames:
+        return _lowered(self.frame, height_px)
 
     def grey(self) -> npt.NDArray[np.uint8]:
         return shrink_grey(cv2.cvtColor(self.frame, cv2.COLOR_RGB2GRAY))
@@ -65,6 +76,15 @@ class TimedFrame:
         quarters = quarter_turns(self.picture)
         return np.ascontiguousarray(np.rot90(frame, quarters)) if quarters else frame
 
+    def rgb_at(self, height_px: int, max_pixels: int) -> Frames:
+        picture = self.picture
+        is_plain = self.aspect == 1 and not (picture.interlaced_frame or is_hdr(picture) or has_alpha(picture))
+        if not is_plain or quarter_turns(picture) or picture.height <= height_px:
+            return _lowered(self.rgb(max_pixels), height_px)
+        width_px = max(1, round(picture.width * height_px / picture.height))
+        small = _SMALLER.reformat(picture, width_px, height_px, "rgb24", interpolation="AREA", threads=1)
+        return np.asarray(small.to_ndarray(), np.uint8)
+
     def grey(self) -> npt.NDArray[np.uint8]:
         picture = self.picture
         is_planar = picture.format.name in ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "nv12", "gray")
@@ -75,6 +95,14 @@ class TimedFrame:
         else:
             luma = picture.reformat(format="gray", threads=1).to_ndarray()
         return shrink_grey(np.ascontiguousarray(np.rot90(luma, quarter_turns(picture))))
+
+
+def _lowered(frame: Frames, height_px: int) -> Frames:
+    height, width = frame.shape[:2]
+    if height <= height_px:
+        return frame
+    size = (max(1, round(width * height_px / height)), height_px)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def shrink_grey(luma: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -89,19 +117,34 @@ def quarter_turns(picture: Any) -> int:
     return round((picture.rotation or 0) / 90) % 4
 
 
+@dataclass(frozen=True)
+class _Form:
+    """What a pixel format holds."""
+
+    n_channels: int
+    has_alpha: bool
+    bits: int
+
+
+@cache
+def _form_of(name: str) -> _Form:
+    parts = av.VideoFormat(name).components
+    return _Form(len(parts), any(part.is_alpha for part in parts), max((part.bits for part in parts), default=8))
+
+
 def is_hdr(picture: Any) -> bool:
     """Whether a picture is in PQ or HLG."""
-    return int(picture.color_trc or 0) in (PQ, HLG) and len(picture.format.components) >= 3
+    return int(picture.color_trc or 0) in (PQ, HLG) and _form_of(picture.format.name).n_channels >= 3
 
 
 def has_alpha(picture: Any) -> bool:
     """Whether a picture's format carries transparency."""
-    return any(part.is_alpha for part in picture.format.components)
+    return _form_of(picture.format.name).has_alpha
 
 
 def bits_of(picture: Any) -> int:
     """Bits of the deepest channel."""
-    return max((part.bits for part in picture.format.components), default=8)
+    return _form_of(picture.format.name).bits
 
 
 def _pixels(picture: Any) -> Frames:

@@ -215,7 +215,7 @@ def binned(**measures: float | None) -> Quality:
 
 
 def _tenth(value: float) -> float:
-    return round(value * 10) / 10
+    return round(value, 1)
 
 
 def _loudness_step(value: float) -> int:

@@ -1,5 +1,6 @@
 """What one pass over all packets of a source counted, and what follows from it: a verdict and flags."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,21 +47,23 @@ class Tally:
         """Count one decoded picture; `step_s` is how long its packet says that it is shown."""
         self.frames += 1
         self.corrupt += picture.is_corrupt
+        size = (picture.width, picture.height)
         told = {
             "interlaced": picture.interlaced_frame,
             "rotated": bool(picture.rotation),
             "hdr": is_hdr(picture),
             "deep-colour": bits_of(picture) > 8,
             "alpha": has_alpha(picture),
-            "size-change": self.size not in ((0, 0), (picture.width, picture.height)),
-            "odd-size": bool(picture.width % 2 or picture.height % 2),
+            "size-change": self.size not in ((0, 0), size),
+            "odd-size": bool(size[0] % 2 or size[1] % 2),
             "negative-time": picture.time is not None and picture.time < 0,
         }
         self.seen.update(name for name, is_so in told.items() if is_so)
-        self.size = (picture.width, picture.height)
-        time_s = picture.time if picture.time is not None else max(0.0, self.end_s)
-        own_s = float(picture.duration * picture.time_base) if picture.duration else step_s
-        if np.isfinite(self.end_s):
+        self.size = size
+        shown_s, duration = picture.time, picture.duration
+        time_s = shown_s if shown_s is not None else max(0.0, self.end_s)
+        own_s = float(duration * picture.time_base) if duration else step_s
+        if math.isfinite(self.end_s):
             if time_s < self.latest_s:
                 self.seen.add("out-of-order-time")
                 self.joins += 1
