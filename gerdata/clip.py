@@ -41,7 +41,7 @@ class Structure:
         return cls(*(np.full((t, p, *tail), np.nan, np.float32) for tail in ((4,), (17, 3), (68, 2))))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Quality:
     """Binned measures of one clip; None where not measured. Coarse on purpose: exact values would find the source.
 
@@ -62,7 +62,7 @@ class Quality:
     smallest_head_px: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One labelled stretch of one source: the row of a manifest. Only columns that may be published.
 

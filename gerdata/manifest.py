@@ -6,6 +6,7 @@ The columns are an allow-list. A row is a `Row`: a clip and what became of it; d
 import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from gerdata.clip import Clip, Quality
 from gerdata.errors import DatasetError
 
 FORMAT_VERSION = 1
+ROW_GROUP = 4096
 TABLE_LIMIT_BYTES = 4 << 30  # a manifest is rows, not media; more is not ours
 
 # Why an input did not become a sample. Closed: adding one is a change of format.
@@ -138,7 +140,7 @@ REJECTS_SCHEMA = pa.schema([("id", pa.string()), ("reason", pa.string()), ("deta
 CLIP_COLUMNS = tuple(name for name, _ in _CLIP_FIELDS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """A clip, what became of it (`status` written or rejected), and where its bytes lie."""
 
@@ -260,13 +262,11 @@ class Header(BaseModel):
 
 def write_rows(path: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
     """Rows to one Parquet file of the given columns. The bytes depend on the rows and the pyarrow version alone."""
-    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    for row in rows:
-        flat = row.to_json()
-        for name, values in columns.items():
-            values.append(flat[name])
-    table = pa.table({name: pa.array(v, schema.field(name).type) for name, v in columns.items()}, schema=schema)
-    pq.write_table(table, path, compression="zstd", row_group_size=4096)
+    waiting = iter(rows)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while flats := [row.to_json() for row in islice(waiting, ROW_GROUP)]:  # one group in memory at a time
+            columns = [pa.array([flat[field.name] for flat in flats], field.type) for field in schema]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
 def read_rows(path: Path, columns: list[str] | None = None) -> list[Row]:
@@ -281,7 +281,8 @@ def _rows(path: Path, columns: list[str] | None) -> Iterator[Row]:
         raise DatasetError(f"{path}: {path.stat().st_size} bytes, a manifest has at most {TABLE_LIMIT_BYTES}")
     try:
         table = pq.read_table(path, columns=columns)
-        for flat in table.to_pylist():
-            yield Row.from_json(flat)
+        for batch in table.to_batches(ROW_GROUP):
+            for flat in batch.to_pylist():
+                yield Row.from_json(flat)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise DatasetError(f"{path}: not a readable manifest ({str(error).splitlines()[0][:200]})") from None

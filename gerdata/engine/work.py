@@ -10,7 +10,7 @@ from gerdata.manifest import Row
 Expect = Callable[[float], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One input of a stage. `key` names it in the account (a pseudonym or an ordinal, never a file name); `payload` is
     JSON: ids, paths and numbers, never media. `of` is the key of the source it is a piece of, where it is not one itself."""

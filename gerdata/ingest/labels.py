@@ -19,7 +19,7 @@ STEM_LIMIT = 255  # characters of a name that a group pattern is searched in
 _SPLIT_WORDS = {**{name: name for name in SPLITS}, "val": "validation", "valid": "validation", "dev": "validation"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """What is known of one source before it is opened. None: not told.
 

@@ -13,7 +13,7 @@ from gerdata.media.address import Address, filesystem_of, number_in
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One offered file, member of a tar, or folder of numbered pictures. All of it is private.
 

@@ -20,7 +20,7 @@ REMOTE_BLOCK_BYTES = 4 << 20
 CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Address:
     """`uri` is `file:///...` with percent escapes, or an fsspec URL; `size` None means up to the end of the file.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import av
 import cv2
@@ -174,7 +174,7 @@ NAMES = [field.name for field in fields(Quality)]
 class TestBins:
     @given(st.dictionaries(st.sampled_from(NAMES), st.none() | st.floats() | st.floats(0, 1) | st.integers(0, 5000)))
     def test_bins_keep_none_let_no_nan_out_and_are_idempotent(self, exact: dict[str, float | None]) -> None:
-        once = vars(binned(**exact))
+        once = asdict(binned(**exact))
         assert binned(**once) == Quality(**once)
         for name, coarse in once.items():
             value = exact.get(name)
