@@ -103,7 +103,7 @@ class _Part:
                 self.size = message["size"]
         self.rows += rows
         self.private += private
-        self.tick(len(rows), 0)
+        self.tick(1, 0)
         self._note("done", item.key)
 
     def _reject(self, item: Item, reason: str, detail: str) -> None:

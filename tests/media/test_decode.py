@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -80,6 +81,26 @@ def test_kept_frames_is_the_last_shown_at_or_before(gaps: list[float], times: li
 
     wanted = [max(0, int(np.searchsorted(shown, t + 1e-6, side="right")) - 1) for t in times]
     assert [frame.picture.number for frame in kept_frames(stream(), times)] == wanted
+
+
+def test_a_stretch_of_no_length_shows_the_frame_on_screen(long_clip: Path) -> None:
+    """A picture that only the video decoder reads has one frame and no duration."""
+    for start_s in (0.0, 3.0):
+        shown = list(frames(Address.of(long_clip), LIMITS, Stretch(start_s, 0.0, 0.0)))
+        assert [number_of(frame.rgb(LIMITS.max_pixels)) for frame in shown] == [round(start_s * FPS) % 54]
+
+
+@pytest.mark.parametrize("height_px", [36, 64, 100])
+def test_a_smaller_frame_is_the_same_frame(tmp_path: Path, height_px: int) -> None:
+    """Scaled by the decoder's library or by OpenCV: 5 grey levels apart at most, 1.5 on average."""
+    picture = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 255, (64, 96, 3), dtype=np.uint8), (0, 0), 4)
+    write_clip(tmp_path / "a.mp4", [picture] * 4, FPS, tone(0.2, 440))
+    shown = next(frames(Address.of(tmp_path / "a.mp4"), LIMITS, Stretch(0, 1, 0)))
+    whole, small = shown.rgb(LIMITS.max_pixels), shown.rgb_at(height_px, LIMITS.max_pixels)
+    assert small.shape == ((height_px, round(96 * height_px / 64), 3) if height_px < 64 else (64, 96, 3))
+    wanted = cv2.resize(whole, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - wanted).mean() < 1.5
+    assert np.abs(small.astype(int) - wanted).max() <= 5
 
 
 def test_an_empty_stretch_is_a_verdict() -> None:

@@ -31,7 +31,7 @@ def test_real_clips_are_ingested_and_protected(gerdata: Gerdata, real_data: Path
 
 
 def test_odd_files_cost_nobody_but_themselves(gerdata: Gerdata, real_data: Path, tmp_path: Path) -> None:
-    """333 damaged, hostile or strange files: one verdict each, no crash, no defect, no canary in any byte that leaves."""
+    """Damaged, hostile and strange files: one verdict each, no crash, no defect, no canary in any byte that leaves."""
     odd = real_data / "odd"
     n = sum(1 for path in odd.rglob("*") if path.is_file())
     shared = ("--workspace", tmp_path, "--json", "--quiet")
