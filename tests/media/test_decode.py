@@ -92,7 +92,7 @@ def test_a_stretch_of_no_length_shows_the_frame_on_screen(long_clip: Path) -> No
 
 @pytest.mark.parametrize("height_px", [36, 64, 100])
 def test_a_smaller_frame_is_the_same_frame(tmp_path: Path, height_px: int) -> None:
-    """Scaled by the decoder's library or by OpenCV: 1.5 grey levels apart on average, and only chroma at edges by more than 5."""
+    """Scaled by the decoder or by OpenCV: 1.5 grey levels apart on average, only chroma at edges by more than 5."""
     picture = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 255, (64, 96, 3), dtype=np.uint8), (0, 0), 4)
     write_clip(tmp_path / "a.mp4", [picture] * 4, FPS, tone(0.2, 440))
     shown = next(frames(Address.of(tmp_path / "a.mp4"), LIMITS, Stretch(0, 1, 0)))
