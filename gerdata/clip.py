@@ -69,7 +69,8 @@ class Clip:
     `id` and `group` are pseudonyms. `label` is None where the source had none; `label_original` is the corpus's own word
     for it. `duration_s` is rounded to 0.1 s, so that it does not identify the source; it is 0 for a still picture.
     `n_frames` frames of `height_px` x `width_px` are kept (0 before `protect`). `n_people` is the most heads seen at once.
-    `is_individual` marks corpora of single persons; they are no group data.
+    `is_individual` marks corpora of single persons; they are no group data. `sound_levels` is what the voice op `numbers`
+    leaves of the sound: steps below the loudest stretch.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Clip:
     is_individual: bool = False
     fold: int | None = None
     quality: Quality | None = None
+    sound_levels: tuple[int, ...] | None = None
     flags: tuple[str, ...] = ()
     plan: str | None = None
 

@@ -44,6 +44,10 @@ REASONS = {
     "unreadable": "the file cannot be opened for reading",
     "source-missing": "the source is no longer where it was ingested from",
     "source-changed": "the source is no longer the bytes that were ingested",
+    "residual-face": "after rendering, a second, independent detector still finds a face: quarantined, no copy is kept",
+    "open-track": "a head could not be followed with certainty up to a stored frame: quarantined, no copy is kept",
+    "voice-left": "after rendering, the sound still follows the source's waveform: quarantined, no copy is kept",
+    "detector-failed": "a detector failed on this clip, so nothing can be said of it: quarantined, no copy is kept",
     "crash": "the worker died on this input",
     "timeout": "the work took longer than its time limit",
     "memory": "the work needed more memory than its limit",
@@ -120,6 +124,7 @@ _CLIP_FIELDS: list[tuple[str, pa.DataType]] = [
     ("is_individual", pa.bool_()),
     ("fold", pa.int32()),
     ("quality", pa.struct(_QUALITY_FIELDS)),
+    ("sound_levels", pa.list_(pa.int32())),
     ("flags", pa.list_(pa.string())),
     ("plan", pa.string()),
 ]
@@ -182,8 +187,9 @@ def clip_from_json(flat: dict[str, Any]) -> Clip:
     """Inverse of `clip_to_json`; columns it does not know are left out, missing ones take their defaults."""
     known = {name: flat[name] for name in CLIP_COLUMNS if name in flat}
     known["flags"] = tuple(known.get("flags") or ())
-    if known.get("label_soft") is not None:
-        known["label_soft"] = tuple(known["label_soft"])
+    for name in ("label_soft", "sound_levels"):
+        if known.get(name) is not None:
+            known[name] = tuple(known[name])
     if known.get("quality") is not None:
         known["quality"] = Quality(**known["quality"])
     return Clip(**known)

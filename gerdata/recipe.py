@@ -30,6 +30,9 @@ class Recipe(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+COSMETIC_OPS = {"blur_heads", "pixelate_heads", "vocode_voice", "mcadams_voice"}  # undone by an attacker who retrains
+
+
 class IngestRecipe(Dialect, Recipe):
     """How sources become clips: the layout of their corpus (`Dialect`), and what is cut and kept."""
 
@@ -79,18 +82,33 @@ class IngestRecipe(Dialect, Recipe):
 class ProtectRecipe(Recipe):
     """What is done to picture and sound before anything leaves the raw data's place."""
 
-    frame_op: Literal["shrink_frame", "raw_frame"]
-    voice_op: Literal["mute", "raw_voice"]
+    frame_op: Literal["remove_heads", "remove_people", "blur_heads", "pixelate_heads", "shrink_frame", "raw_frame"]
+    voice_op: Literal["mute", "steps", "bed", "bed_dynamic", "numbers", "vocode_voice", "mcadams_voice", "raw_voice"]
+    min_score: float = Field(0.25, gt=0, lt=1)  # of a head in any frame; lower finds more, and more that is none
+    tile_score: float = Field(0.35, gt=0, lt=1)  # of a head in the enlarged tiles of kept frames
+    hold_frames: int = Field(12, ge=0, le=250)  # about half a second before the first and after the last sighting
+    check_score: float = Field(0.5, gt=0, lt=1)  # of the second detector, on what would be stored
+    check_px: int = Field(16, ge=4, le=256)  # faces at least this large in the stored frame quarantine the clip
     shrink_px: int = Field(32, ge=4, le=64)
+    blur_sigma_share: float = Field(0.13, gt=0, le=1)  # of a head's width
+    pixelate_blocks: int = Field(8, ge=1, le=64)
     n_frames: int = Field(5, ge=1, le=256)  # 5 frames suffice on VGAF (arXiv 2312.05265)
     frame_px: int = Field(224, ge=16, le=1024)
     jpeg_quality: int = Field(92, ge=50, le=100)
     max_pixels: PositiveInt = 40_000_000
 
     @property
-    def is_obfuscated(self) -> bool:
-        """Whether both picture and sound lose information for good."""
-        return self.frame_op != "raw_frame" and self.voice_op != "raw_voice"
+    def strength(self) -> Literal["removing", "cosmetic", "raw"]:
+        """What the weaker of the two ops does: information is gone for good, or only less plain, or all there."""
+        ops = {self.frame_op, self.voice_op}
+        if ops & {"raw_frame", "raw_voice"}:
+            return "raw"
+        return "cosmetic" if ops & COSMETIC_OPS else "removing"
+
+    @property
+    def looks_for_heads(self) -> bool:
+        """Whether the frame op needs a detector, so that a second one has something to check."""
+        return self.frame_op in ("remove_heads", "remove_people")
 
 
 class SynthRecipe(Recipe):

@@ -6,7 +6,7 @@ from types import FrameType
 
 import typer
 
-from gerdata.cli import demo, doctor, evaluate, ingest, protect, report, shard, synth, train, verify
+from gerdata.cli import demo, doctor, evaluate, ingest, models, protect, report, shard, synth, train, verify
 
 app = typer.Typer(
     name="gerdata",
@@ -24,6 +24,7 @@ COMMANDS = (
     evaluate.evaluate,
     verify.verify,
     report.report,
+    models.models,
     doctor.doctor,
     demo.demo,
 )

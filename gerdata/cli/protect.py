@@ -12,18 +12,22 @@ from gerdata.cli.options import Work, command
 @command
 def protect(
     dataset: Annotated[Path | None, typer.Argument(help="An ingested dataset [default: WORKSPACE/ingested].")] = None,
-    recipe: Annotated[str, typer.Option(help="A protect recipe, by name or path.")] = "whole-frame",
+    recipe: Annotated[str, typer.Option(help="A protect recipe, by name or path.")] = "remove",
     accept_raw: Annotated[
         bool, typer.Option("--accept-raw", help="Run a recipe that leaves faces or voices as they are.")
+    ] = False,
+    allow_cosmetic: Annotated[
+        bool, typer.Option("--allow-cosmetic", help="Run a recipe that only blurs, pixelates or vocodes.")
     ] = False,
     *,
     shared: Work,
 ) -> None:
-    """Faces and voices out of reach, metadata gone, everything encoded anew.
+    """Faces and voices removed, metadata gone, everything encoded anew, checked; what fails the check is quarantined.
 
-    The default recipe, whole-frame, needs no detector: frames shrink to 32x32 pixels and the sound is muted.
+    The default recipe, remove, fills heads and turns sound to coarse level steps; it needs the weights of two detectors. The
+    recipe whole-frame needs none: frames shrink to 32x32 pixels and the sound is muted.
 
-    Example: gerdata protect --recipe whole-frame
+    Example: gerdata protect --recipe remove-strict
     """
     from gerdata.engine.run import run
     from gerdata.privacy.stage import job_of
@@ -36,7 +40,9 @@ def protect(
     ingested = Dataset(dataset or shared.workspace / "ingested")
     ingested.header()
     private = look_private(shared.private_root) if shared.dry_run else open_private(shared.private_root, shared.key)
-    job = job_of(ingested, Path(recipe).stem, how, out, private, accept_raw, shared.limit)
+    said = {"raw": accept_raw, "cosmetic": allow_cosmetic}
+    accepts = frozenset(name for name, is_said in said.items() if is_said)
+    job = job_of(ingested, Path(recipe).stem, how, out, private, accepts, shared.limit)
     if shared.dry_run:
         say_plan(shared, "protect", job)
         return

@@ -92,19 +92,39 @@ def _video_frames(address: Address, limits: MediaLimits, stretch: Stretch) -> It
                 yield before
 
 
-def kept_frames(stream: Iterator[Shown], times_s: Sequence[float]) -> Iterator[Shown]:
-    """For each time, ascending, the frame that is on screen then: the last one shown at or before it.
+def kept_frames(stream: Iterator[Shown], times_s: Sequence[float]) -> Iterator[tuple[int, Shown]]:
+    """For each time, ascending, the frame that is on screen then, and its number: the last one shown at or before it.
 
     Before the first frame it is the first, after the last the last. An empty stream gives `RejectedInput`.
     """
+    given = 0
+    for number, shown, n_times in _timed(stream, times_s):
+        for _ in range(n_times):
+            yield number, shown
+        given += n_times
+        if given == len(times_s):
+            return
+
+
+def marked_frames(stream: Iterator[Shown], times_s: Sequence[float]) -> Iterator[tuple[Shown, bool]]:
+    """Every frame, and whether `kept_frames` keeps it. One frame is held back, as the next one's time decides."""
+    for _, shown, n_times in _timed(stream, times_s):
+        yield shown, n_times > 0
+
+
+def _timed(stream: Iterator[Shown], times_s: Sequence[float]) -> Iterator[tuple[int, Shown, int]]:
+    """Every frame's number, itself, and how many of the times it is on screen at."""
     current = next(stream, None)
     if current is None:
         raise RejectedInput("undecodable", "no frame in the stretch")
-    following = next(stream, None)
-    for time_s in times_s:
-        while following is not None and following.time_s <= time_s + CLOCK_S:
-            current, following = following, next(stream, None)
-        yield current
+    number, at = 0, 0
+    while current is not None:
+        following = next(stream, None)
+        begun = at
+        while at < len(times_s) and (following is None or following.time_s > times_s[at] + CLOCK_S):
+            at += 1
+        yield number, current, at - begun
+        number, current = number + 1, following
 
 
 def sound(address: Address, limits: MediaLimits, stretch: Stretch) -> Audio | None:

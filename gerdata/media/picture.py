@@ -36,6 +36,10 @@ class Shown(Protocol):
         """`uint8 [36, 48]`: the whole frame, small, its aspect not kept."""
         ...
 
+    def size(self, max_pixels: int) -> tuple[int, int]:
+        """Height and width as `rgb` would give, without any pixels. `RejectedInput` as there."""
+        ...
+
 
 @dataclass(frozen=True)
 class StillFrame:
@@ -53,6 +57,9 @@ class StillFrame:
     def grey(self) -> npt.NDArray[np.uint8]:
         return shrink_grey(cv2.cvtColor(self.frame, cv2.COLOR_RGB2GRAY))
 
+    def size(self, max_pixels: int) -> tuple[int, int]:
+        return self.frame.shape[0], self.frame.shape[1]
+
 
 @dataclass(frozen=True)
 class TimedFrame:
@@ -62,12 +69,22 @@ class TimedFrame:
     picture: Any
     aspect: float
 
-    def rgb(self, max_pixels: int) -> Frames:
+    def size(self, max_pixels: int) -> tuple[int, int]:
+        high, wide = self._square(max_pixels)
+        return (wide, high) if quarter_turns(self.picture) % 2 else (high, wide)
+
+    def _square(self, max_pixels: int) -> tuple[int, int]:
+        """Height and width with square pixels, not yet turned."""
         width, height = self.picture.width, self.picture.height
         wide = max(1, round(width * self.aspect)) if self.aspect >= 1 else width
         high = max(1, round(height / self.aspect)) if self.aspect < 1 else height
         if wide * high > max_pixels:
             raise RejectedInput("too-large", f"{wide}x{high}, limit {max_pixels} pixels")
+        return high, wide
+
+    def rgb(self, max_pixels: int) -> Frames:
+        width, height = self.picture.width, self.picture.height
+        high, wide = self._square(max_pixels)
         frame = _pixels(self.picture)
         if self.picture.interlaced_frame and height >= 4:
             frame = np.asarray(cv2.resize(frame[::2], (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -10,6 +10,7 @@ from typing import Any
 from gerdata.errors import MissingError
 
 RUNTIME = "onnxruntime==1.31.1"
+LITE_RUNTIME = "ai-edge-litert==2.3.0"
 MAX_DEPTH = 32  # of messages in messages; what is nested deeper is refused
 
 # Field numbers of onnx.proto

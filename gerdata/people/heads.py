@@ -37,11 +37,12 @@ class HeadFinder:
     def __init__(self) -> None:
         self._session = session(with_free_sizes(load("centerface"), [INPUT]))
 
-    def find(self, frame: Frames, min_score: float = 0.5, tiles: bool = False) -> Boxes:
+    def find(self, frame: Frames, min_score: float = 0.5, tiles: bool = False, tile_scale: float = TILE_SCALE) -> Boxes:
         """Heads in `uint8 [H, W, 3]` RGB: `float32 [P, 5]` x0 y0 x1 y1 score, in pixels of the frame, best first, P may be 0.
 
-        The frame is scaled down to a long side of 960, never up. `tiles` looks again, at twice the size of the frame in
-        overlapping tiles, for heads of 8 to 96 px; it takes 8 times as long at 500x375, 15 to 30 times at 1 to 3 megapixels.
+        The frame is scaled down to a long side of 960, never up. `tiles` looks again, at `tile_scale` times the size of
+        the frame in overlapping tiles; at twice the size for heads of 8 to 96 px, which takes 8 times as long at 500x375,
+        15 to 30 times at 1 to 3 megapixels.
         `ValueError` for another shape or type, or a `min_score` not in (0, 1).
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
@@ -53,13 +54,13 @@ class HeadFinder:
             return np.zeros((0, 5), np.float32)
         found = [self._found(frame, min(1.0, LONG_SIDE / max(height, width)), min_score)]
         if tiles:
-            for y0, y1 in _spans(height):
-                for x0, x1 in _spans(width):
-                    boxes = self._found(frame[y0:y1, x0:x1], TILE_SCALE, min_score)
+            for y0, y1 in _spans(height, tile_scale):
+                for x0, x1 in _spans(width, tile_scale):
+                    boxes = self._found(frame[y0:y1, x0:x1], tile_scale, min_score)
                     boxes += np.array([x0, y0, x0, y0, 0], np.float32)
                     boxes = boxes[_is_whole(boxes, (x0, y0, x1, y1), (width, height))]
-                    found.append(boxes[_is_small(boxes) & ~_is_part(boxes, found[0])])
-        boxes = _without_doubles(np.concatenate(found))
+                    found.append(boxes[_is_small(boxes, tile_scale) & ~_is_part(boxes, found[0])])
+        boxes = without_doubles(np.concatenate(found))
         boxes[:, 0:4:2] = boxes[:, 0:4:2].clip(0, width)
         boxes[:, 1:4:2] = boxes[:, 1:4:2].clip(0, height)
         sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
@@ -91,7 +92,7 @@ def _decoded(score: Boxes, log_size: Boxes, offset: Boxes, min_score: float) -> 
     return boxes.astype(np.float32)
 
 
-def _without_doubles(boxes: Boxes) -> Boxes:
+def without_doubles(boxes: Boxes) -> Boxes:
     """The best box of each head, best first; among equals the earlier one."""
     boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -107,9 +108,9 @@ def _without_doubles(boxes: Boxes) -> Boxes:
     return boxes[kept]
 
 
-def _spans(size: int) -> Iterator[tuple[int, int]]:
+def _spans(size: int, scale: float = TILE_SCALE) -> Iterator[tuple[int, int]]:
     """Where tiles begin and end along a side, in pixels of the frame: overlapping, even, the last ends at the end."""
-    tile, overlap = int(TILE_SIDE / TILE_SCALE), int(TILE_OVERLAP / TILE_SCALE)
+    tile, overlap = int(TILE_SIDE / scale), int(TILE_OVERLAP / scale)
     n = max(1, -(-(size - overlap) // (tile - overlap)))
     for i in range(n):
         begin = round(i * (size - tile) / (n - 1)) if n > 1 else 0
@@ -131,10 +132,10 @@ def _is_whole(boxes: Boxes, tile: tuple[int, int, int, int], size: tuple[int, in
     return whole
 
 
-def _is_small(boxes: Boxes) -> npt.NDArray[np.bool_]:
+def _is_small(boxes: Boxes, scale: float) -> npt.NDArray[np.bool_]:
     """Which boxes tiles are asked for: no larger than what is whole in one tile; large ones are eyes and mouths too."""
     sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    return np.asarray(sides <= TILE_OVERLAP / TILE_SCALE)
+    return np.asarray(sides <= TILE_OVERLAP / scale)
 
 
 def _is_part(boxes: Boxes, heads: Boxes) -> npt.NDArray[np.bool_]:

