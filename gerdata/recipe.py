@@ -88,7 +88,10 @@ class ProtectRecipe(Recipe):
     tile_score: float = Field(0.35, gt=0, lt=1)  # of a head in the enlarged tiles of kept frames
     hold_frames: int = Field(12, ge=0, le=250)  # about half a second before the first and after the last sighting
     check_score: float = Field(0.5, gt=0, lt=1)  # of the second detector, on what would be stored
-    check_px: int = Field(16, ge=4, le=256)  # faces at least this large in the stored frame quarantine the clip
+    sure_score: float = Field(
+        0.8, gt=0, le=1
+    )  # and more: the clip is refused; less: the place is filled and searched again
+    check_px: int = Field(16, ge=4, le=256)  # faces at least this large in the stored frame count
     shrink_px: int = Field(32, ge=4, le=64)
     blur_sigma_share: float = Field(0.13, gt=0, le=1)  # of a head's width
     pixelate_blocks: int = Field(8, ge=1, le=64)

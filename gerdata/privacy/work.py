@@ -44,7 +44,7 @@ class ProtectWorker:
         self.name = str(settings["name"])
         self.limits = MediaLimits(max_pixels=self.recipe.max_pixels)
         self.frame_op, self.voice_op = frame_op_of(self.recipe), voice_op_of(self.recipe)
-        self.check = FaceCheck(self.recipe.check_score, self.recipe.check_px)
+        self.check = FaceCheck(self.recipe.check_score, self.recipe.sure_score, self.recipe.check_px)
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
         told = item.payload
@@ -82,7 +82,8 @@ class ProtectWorker:
         if self.recipe.looks_for_heads:
             check_tracks(tracks, numbers)
             with failing_closed():
-                self.check(out.frames, out.masks)
+                stored, masked = self.check(out.frames, out.masks)
+            return _Picture(stored, out.heads, masked)
         return out
 
     def _boxes(self, tracks: Tracks, number: int, frame: Frames) -> tuple[Points, Points]:

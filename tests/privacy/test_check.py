@@ -9,16 +9,18 @@ from gerdata.errors import MissingError, RejectedInput
 from gerdata.people.tracks import Tracks
 from gerdata.privacy import check
 from gerdata.privacy.check import FaceCheck, check_sound, check_tracks, covered_share, failing_closed
+from gerdata.privacy.heads import FILL
 
 
 class Finder:
-    """A detector that finds what it is told."""
+    """A detector that finds what it is told; unless it is stubborn, only where the frame is not filled."""
 
-    def __init__(self, *boxes: list[float]) -> None:
-        self.boxes = np.array(boxes, np.float32).reshape(-1, 5)
+    def __init__(self, *boxes: list[float], is_stubborn: bool = False) -> None:
+        self.boxes, self.is_stubborn = np.array(boxes, np.float32).reshape(-1, 5), is_stubborn
 
     def find(self, frame: np.ndarray, min_score: float) -> np.ndarray:
-        return self.boxes[self.boxes[:, 4] >= min_score]
+        shown = [self.is_stubborn or frame[int(b[1] + b[3]) // 2, int(b[0] + b[2]) // 2, 0] != FILL for b in self.boxes]
+        return self.boxes[(self.boxes[:, 4] >= min_score) & np.array(shown, np.bool_)]
 
 
 FRAME = np.zeros((224, 224, 3), np.uint8)
@@ -39,12 +41,28 @@ def test_a_face_that_was_left_is_refused(
     monkeypatch: pytest.MonkeyPatch, box: list[float], filled: np.ndarray, is_left: bool
 ) -> None:
     monkeypatch.setattr(check, "face_gate", lambda: Finder(box))
-    look = FaceCheck(min_score=0.5, min_px=16)
+    look = FaceCheck(min_score=0.5, sure_score=0.8, min_px=16)
     if is_left:
         with pytest.raises(RejectedInput, match="residual-face: 1 in frame 0"):
             look([FRAME], [filled])
     else:
-        look([FRAME], [filled])
+        assert (look([FRAME], [filled])[0][0] == FRAME).all()
+
+
+def test_a_doubtful_face_is_filled_and_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = FaceCheck(min_score=0.5, sure_score=0.8, min_px=16)
+    doubtful = [60, 60, 100, 100, 0.7]
+    monkeypatch.setattr(check, "face_gate", lambda: Finder(doubtful))
+    (frame,), (masks,) = look([FRAME], [NONE])
+    assert (frame[60:100, 60:100] == FILL).all()
+    assert not FRAME.any()
+    assert (frame[:20] == 0).all()
+    assert covered_share(np.array(doubtful[:4], np.float32), masks) == 1
+    kept = FaceCheck(min_score=0.5, sure_score=0.8, min_px=16)
+    monkeypatch.setattr(check, "face_gate", lambda: Finder(doubtful, is_stubborn=True))
+    monkeypatch.setattr(check, "COVERED_SHARE", 1.0)  # as if the search found it in what was filled
+    with pytest.raises(RejectedInput, match="residual-face"):
+        kept([FRAME], [NONE])
 
 
 @given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90), st.integers(1, 60), st.integers(1, 60)), max_size=4))

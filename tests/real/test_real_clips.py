@@ -25,8 +25,10 @@ def test_real_clips_are_ingested_and_protected(gerdata: Gerdata, real_data: Path
     for row in rows:
         splits.setdefault(row["group"], set()).add(row["split"])
     assert all(len(found) == 1 for found in splits.values())
-    protected = json.loads(gerdata("protect", *shared).out)
-    assert (protected["read"], protected["written"], protected["rejected"]) == (57, 57, 0)
+    protected = json.loads(gerdata("protect", *shared, timeout_s=500).out)
+    assert protected["read"] == protected["written"] + protected["rejected"] == 57
+    assert protected["rejected"] <= 0.15 * 57
+    assert set(protected["reasons"]) <= {"residual-face", "open-track"}
     assert gerdata("verify", tmp_path / "protected").code == 0
 
 
