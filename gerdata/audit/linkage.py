@@ -3,13 +3,15 @@
 Expected to be high wherever the scene is kept; it is reported, not judged, so that nobody can overlook it.
 """
 
+import itertools
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from gerdata.audit.statistics import rate
 from gerdata.audit.verdict import Verdict
 from gerdata.clip import SAMPLE_RATE_HZ, Audio, Clip, Frames
-from gerdata.media.picture import shrunk_grey
 
 Floats = npt.NDArray[np.float64]
 SIDE, SECONDS = 16, 16  # of a picture, in pixels; of an envelope, in parts of the clip
@@ -18,14 +20,18 @@ ATTACKER = "nearest neighbour"
 
 def picture_of(frames: Frames) -> Floats:
     """`[256]`: the mean of the kept frames, grey, 16x16, of mean 0 and length 1."""
-    small = np.stack([shrunk_grey(frame, SIDE) for frame in frames]).mean(axis=0).ravel()
+    small = (
+        np.stack([cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for frame in frames])
+        .mean(axis=(0, 3))
+        .ravel()
+    )
     return _unit(small)
 
 
 def envelope_of(audio: Audio) -> Floats:
     """`[16]`: the logarithm of the energy of sixteenths of the sound, of mean 0 and length 1; zeros for silence."""
     edges = np.linspace(0, len(audio), SECONDS + 1).astype(int)
-    power = np.array([float(np.mean(audio[a:b] ** 2)) if b > a else 0.0 for a, b in zip(edges, edges[1:], strict=False)])
+    power = np.array([float(np.mean(audio[a:b] ** 2)) if b > a else 0.0 for a, b in itertools.pairwise(edges)])
     return _unit(np.log(power + 1e-8))
 
 

@@ -43,7 +43,9 @@ def residual(left: Sequence[int], n_frames: Sequence[int]) -> Verdict:
     frames, total = sum(left), sum(n_frames)
     figures = (
         Figure("clips with a face left", bad / clips if clips else float("nan"), *clopper_pearson(bad, clips), clips),
-        Figure("frames with a face left", frames / total if total else float("nan"), *clopper_pearson(frames, total), total),
+        Figure(
+            "frames with a face left", frames / total if total else float("nan"), *clopper_pearson(frames, total), total
+        ),
     )
     told = f"{bad} of {clips} clips, {frames} of {total} frames; clips at most {figures[0].high:.3f}"
     if clips == 0:
@@ -52,4 +54,6 @@ def residual(left: Sequence[int], n_frames: Sequence[int]) -> Verdict:
         return Verdict("residual faces", "failed", told, ATTACKER, figures)
     if figures[0].high <= MOST:
         return Verdict("residual faces", "passed", told, ATTACKER, figures)
-    return Verdict("residual faces", "underpowered", f"{told}; a bound of {MOST} needs 368 clips without one", ATTACKER, figures)
+    return Verdict(
+        "residual faces", "underpowered", f"{told}; a bound of {MOST} needs 368 clips without one", ATTACKER, figures
+    )

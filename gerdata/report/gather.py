@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gerdata.clip import SPLITS, Sample
 from gerdata.errors import DatasetError
-from gerdata.manifest import Header, Row, read_rows
-from gerdata.store.dataset import HEADER, Dataset
+from gerdata.manifest import Header, Row
+from gerdata.store.dataset import HEADER, Dataset, rows_of
 from gerdata.store.members import decode
 
 
@@ -50,18 +50,13 @@ def stages(workspace: Path) -> list[Stage]:
 
 def _stage(root: Path) -> Stage:
     header = Dataset(root).header()
-    counts = Counter((row.clip.split or "none", row.clip.label or "unlabelled") for row in rows_of(root, header))
+    counts = Counter(
+        (row.clip.split or "none", row.clip.label or "unlabelled") for row in rows_of(Dataset(root), header)
+    )
     labels = (*header.classes, "unlabelled")
     splits = [split for split in (*SPLITS, "none") if any(counts[split, label] for label in labels)]
     name = f"shards/{root.name}" if header.stage == "shard" else root.name
     return Stage(name, header, tuple((split, tuple(counts[split, label] for label in labels)) for split in splits))
-
-
-def rows_of(root: Path, header: Header) -> list[Row]:
-    """The written rows of a dataset or a release."""
-    if header.stage != "shard":
-        return Dataset(root).rows()
-    return [row for split in SPLITS for row in read_rows(root / "manifest" / f"{split}.parquet")]
 
 
 def shown(workspace: Path, each: int) -> tuple[list[Shown], list[str]]:

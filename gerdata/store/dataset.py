@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from gerdata.clip import SPLITS
 from gerdata.errors import DatasetError, FingerprintError
 from gerdata.manifest import Header, Row, read_rows
 from gerdata.store.commit import is_temporary, make_folder, sync_folder, write_atomic
@@ -69,6 +70,13 @@ class Dataset:
                 return [read_at(file, offset, length, row.shard) for offset, length in places]
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read ({error.strerror}); the dataset is damaged") from None
+
+
+def rows_of(dataset: Dataset, header: Header) -> list[Row]:
+    """The written rows of a dataset or a release."""
+    if header.stage != "shard":
+        return dataset.rows()
+    return [row for split in SPLITS for row in read_rows(dataset.root / "manifest" / f"{split}.parquet")]
 
 
 def sha256_of_file(path: Path) -> str:

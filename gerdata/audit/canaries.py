@@ -1,0 +1,162 @@
+"""Bytes that must not leave: names, paths, digests, user and machine, metadata; and names that could be guessed."""
+
+import base64
+import getpass
+import hashlib
+import hmac
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gerdata.audit.verdict import Verdict
+from gerdata.errors import DatasetError
+from gerdata.store.tar import read_at, walk
+
+LEAST = 6  # bytes of a word that is searched for; shorter ones occur by chance
+CHUNK = 1 << 20
+_SMALL = bytes(range(256)).lower()
+_PLAIN_MARKERS = {0xDB, 0xC0, 0xC1, 0xC2, 0xC4, 0xDD, 0xE0}  # of JPEG: tables, frame, JFIF; all before the scan
+_FLAC_COMMENT = 4
+
+
+class Needles:
+    """Words looked for in bytes, of any case, thousands at once: by their first six bytes."""
+
+    def __init__(self, words: Iterable[bytes]) -> None:
+        self.by_start: dict[int, set[bytes]] = {}
+        for word in words:
+            small = word.translate(_SMALL)
+            if len(small) >= LEAST:
+                self.by_start.setdefault(int.from_bytes(small[:LEAST], "little"), set()).add(small)
+        self.starts = np.array(sorted(self.by_start), np.int64)
+
+    def found(self, data: bytes) -> set[bytes]:
+        """Those that occur."""
+        out: set[bytes] = set()
+        if not len(self.starts):
+            return out
+        small = data.translate(_SMALL)
+        for begin in range(0, max(1, len(small) - LEAST + 1), CHUNK):
+            for at in _places(np.frombuffer(small, np.uint8, offset=begin)[: CHUNK + LEAST - 1], self.starts):
+                start = int.from_bytes(small[begin + at : begin + at + LEAST], "little")
+                out |= {word for word in self.by_start[start] if small.startswith(word, begin + at)}
+        return out
+
+
+def _places(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    n = len(data) - LEAST + 1
+    if n <= 0:
+        return np.zeros(0, np.int64)
+    value = np.zeros(n, np.int64)
+    for k in range(LEAST):
+        value |= data[k : k + n].astype(np.int64) << (8 * k)
+    at = np.searchsorted(starts, value).clip(0, len(starts) - 1)
+    return np.flatnonzero(starts[at] == value)
+
+
+def words_of(sources: Iterable[dict[str, Any]], public: frozenset[str]) -> set[bytes]:
+    """What names the sources of a private index (`name, uri, sha256`), the user and the machine. `public`: labels."""
+    words = {getpass.getuser(), socket.gethostname(), str(Path.home())}
+    out: set[bytes] = set()
+    for source in sources:
+        path = PurePosixPath(source["name"].partition("/")[2] or source["name"])
+        words |= {str(path), path.name, path.stem, source["uri"], source["uri"].partition("://")[2], source["sha256"]}
+        out.add(bytes.fromhex(source["sha256"]))
+    out |= {word.encode() for word in words if len(word) >= LEAST and word not in public}
+    return {word for word in out if len(word) >= LEAST}
+
+
+def contents(root: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file of a dataset as names and bytes; members of tars one by one, tables as the text of their values."""
+    for path in sorted(root.rglob("*")):
+        if not path.is_file() or path.is_symlink():
+            continue
+        name = path.relative_to(root).as_posix()
+        yield f"name of {name}", name.encode()
+        if path.suffix == ".tar":
+            with path.open("rb") as file:
+                for member in walk(path):
+                    yield f"{name}:{member.name}", read_at(file, member.offset, member.length, name)
+        elif path.suffix == ".parquet":
+            yield name, _text_of(path)
+        else:
+            yield name, path.read_bytes()
+
+
+def _text_of(path: Path) -> bytes:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: cannot be read ({type(error).__name__}); the dataset is damaged") from None
+    return repr((table.schema.metadata, table.to_pylist())).encode()
+
+
+def has_metadata(name: str, data: bytes) -> bool:
+    """Whether a picture or a sound carries anything beside what is needed to decode it."""
+    if name.endswith(".jpg"):
+        return any(marker not in _PLAIN_MARKERS for marker in _markers(data))
+    if name.endswith(".flac"):
+        return any(kind != 0 and size > 0 and any(body) for kind, size, body in _flac_blocks(data))
+    return False
+
+
+def _markers(data: bytes) -> Iterator[int]:
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        yield data[at + 1]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+
+
+def _flac_blocks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    at, is_last = 4, False
+    while not is_last and at + 4 <= len(data):
+        is_last, kind, size = bool(data[at] & 0x80), data[at] & 0x7F, int.from_bytes(data[at + 1 : at + 4], "big")
+        body = data[at + 4 : at + 4 + size]
+        if kind == _FLAC_COMMENT:  # the vendor names the encoder; what counts is the list after it
+            body = body[4 + int.from_bytes(body[:4], "little") :]
+        if kind != 3:  # the seek table holds places only
+            yield kind, size, body
+        at += 4 + size
+
+
+def guessed(ids: Iterable[str], sources: Iterable[dict[str, Any]]) -> int:
+    """How many public names are a plain digest of something an attacker may know, or one keyed with a guessable key."""
+    public, hits = {one for one in ids if len(one) >= LEAST}, 0
+    for source in sources:
+        path = PurePosixPath(source["name"])
+        for word in {source["name"], path.name, path.stem, source["uri"], source["sha256"]}:
+            told = word.encode()
+            digests = [hashlib.new(kind, told).digest() for kind in ("md5", "sha1", "sha256", "blake2b")]
+            digests += [hmac.digest(key, told, "sha256") for key in (bytes(32), b"gerdata", b"0", b"secret")]
+            names = {base64.b32encode(one[:16]).decode().rstrip("=").lower() for one in digests} | {
+                one.hex() for one in digests
+            }
+            hits += any(name[: len(one)] == one for one in public for name in names if name[:1] == one[:1])
+    return hits
+
+
+def canaries(root: Path, sources: list[dict[str, Any]], ids: list[str], public: frozenset[str]) -> Verdict:
+    """The verdict on every byte of a dataset or release."""
+    needles = Needles(words_of(sources, public))
+    found: list[str] = []
+    n = 0
+    for where, data in contents(root):
+        n += 1
+        found += [where for _ in needles.found(data)]
+        if has_metadata(where, data):
+            found.append(f"{where} (metadata)")
+    hits = guessed(ids, sources)
+    if hits:
+        found.append(f"{hits} names that can be guessed")
+    known = f"{len(sources)} sources" if sources else "no private index, so no names of sources"
+    if found:
+        return Verdict("names and metadata", "failed", f"{len(found)} found, first in {found[0]}", "string search")
+    return Verdict(
+        "names and metadata", "passed" if sources else "skipped", f"none in {n} members; {known}", "string search"
+    )

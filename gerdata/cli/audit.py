@@ -1,0 +1,62 @@
+"""`gerdata audit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gerdata.cli.answer import note, say
+from gerdata.cli.options import Work, command
+from gerdata.errors import FindingError, RejectsError, UsageError
+
+
+@command
+def audit(
+    dataset: Annotated[
+        Path | None, typer.Argument(help="A protected dataset or a release [default: WORKSPACE/protected].")
+    ] = None,
+    identities: Annotated[
+        Path | None,
+        typer.Option(help="CSV: source, identity, speaker, gender; who is known to be seen and heard, to attack with."),
+    ] = None,
+    *,
+    shared: Work,
+) -> None:
+    """Attack a dataset: faces left, people and speakers recognised, sources found again, names and metadata in any byte.
+
+    Statuses: passed, failed, underpowered (too few people or clips for the bound), void (a gate failed), skipped, reported.
+    Exit 4 when something failed; 3 when over 5 % were quarantined, or labels very unevenly.
+
+    Example: gerdata audit workspace/protected --identities people.csv
+    """
+    from gerdata.audit.evidence import Evidence
+    from gerdata.audit.inquiry import inquire, need_models, read_identities, write
+    from gerdata.store.dataset import Dataset, rows_of
+    from gerdata.store.private import look_private
+
+    target = Dataset(dataset or shared.workspace / "protected")
+    header = target.header()
+    if header.stage == "ingest":
+        raise UsageError(f"{target.root}: an ingested dataset holds no media; audit what protect made of it")
+    known = read_identities(identities) if identities else {}
+    need_models()
+    private = look_private(shared.private_root) if shared.private_root.is_dir() else None
+    folder = shared.out or shared.workspace / "audits"
+    rows = tuple(rows_of(target, header)[: shared.limit])
+    if shared.dry_run:
+        say(shared, "audit", folder, f"would attack {len(rows)} clips → {folder}", status="planned", clips=len(rows))
+        return
+    done = inquire(Evidence(target, header, rows, private), known, shared.seed)
+    path = write(done, folder)
+    for verdict in done.verdicts:
+        note(shared, f"{verdict.status:12} {verdict.part}: {verdict.why}")
+    counts = {
+        status: sum(one.status == status for one in done.verdicts) for status in {v.status for v in done.verdicts}
+    }
+    line = f"{len(rows)} clips · {', '.join(f'{n} {status}' for status, n in sorted(counts.items()))} → {path}"
+    status = "failed" if done.has_failed else "quarantine" if done.is_skewed else "ok"
+    say(shared, "audit", path, line, **{**done.document, "status": status})
+    if done.has_failed:
+        raise typer.Exit(FindingError.exit_code)
+    if done.is_skewed:
+        raise typer.Exit(RejectsError.exit_code)

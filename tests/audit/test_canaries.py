@@ -1,0 +1,69 @@
+"""What must not leave is found wherever it is planted, and nothing else is."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gerdata.audit.canaries import Needles, canaries, guessed, has_metadata
+from gerdata.store.tar import TarWriter, finish
+
+SOURCE = {
+    "name": "0/parties/Anna_wedding.mp4",
+    "uri": "file:///home/anna/clips/parties/Anna_wedding.mp4",
+    "sha256": "ab" * 32,
+}
+
+
+def planted(root: Path, where: str, data: bytes) -> None:
+    root.mkdir()
+    (root / "dataset.json").write_text(json.dumps({"stage": "protect"}))
+    if where == "tar":
+        with (root / "part.tar").open("wb") as file:
+            TarWriter(file).add("k.json", data)
+        finish(root / "part.tar")
+    elif where == "table":
+        pq.write_table(pa.table({"x": [data.decode("latin-1")]}), root / "rows.parquet")
+    else:
+        (root / "README.md").write_bytes(data)
+
+
+@pytest.mark.parametrize("where", ["tar", "table", "text"])
+@pytest.mark.parametrize(
+    ("data", "is_found"),
+    [
+        (b"x" * 2_000_000 + b"ANNA_wedding" + b"y" * 99, True),  # any case, any place
+        (b"of " + b"ab" * 32, True),
+        (b"nothing of note", False),
+        (b"parties", False),  # a folder alone is no name of a source
+    ],
+)
+def test_a_planted_name_is_found(tmp_path: Path, where: str, data: bytes, is_found: bool) -> None:
+    planted(tmp_path / "d", where, data)
+    verdict = canaries(tmp_path / "d", [SOURCE], ["k"], frozenset())
+    assert verdict.status == ("failed" if is_found else "passed"), verdict
+
+
+def test_words_are_found_across_chunks_and_short_ones_are_not_searched() -> None:
+    needles = Needles([b"secret-name", b"abc"])
+    for at in ((1 << 20) - 3, (1 << 20) - 6, 0, 5):
+        assert needles.found(b"." * at + b"Secret-Name" + b"abc") == {b"secret-name"}
+    assert needles.found(b"") == set()
+
+
+def test_a_name_that_is_a_plain_digest_is_guessed() -> None:
+    import base64
+    import hashlib
+
+    digest = hashlib.sha256(b"Anna_wedding").digest()
+    assert guessed([base64.b32encode(digest[:16]).decode().rstrip("=").lower()], [SOURCE]) == 1
+    assert guessed(["3h6hteyhkquczc4jqh5fxw7klu"], [SOURCE]) == 0
+
+
+def test_metadata_of_pictures_is_seen() -> None:
+    plain = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda\x00\x02"
+    exif = b"\xff\xd8\xff\xe1\x00\x04ab\xff\xda\x00\x02"
+    assert not has_metadata("a.jpg", plain)
+    assert has_metadata("a.jpg", exif)
