@@ -8,7 +8,7 @@ import pytest
 from conftest import Gerdata
 from making import tree
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_real_clips_are_ingested_and_protected(gerdata: Gerdata, real_data: Path, tmp_path: Path) -> None:
