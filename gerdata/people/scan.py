@@ -1,10 +1,11 @@
 """Looking for heads through a whole clip: every frame small, the frames that are kept also large and in tiles."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from gerdata.clip import Frames
 from gerdata.media.picture import Shown
 from gerdata.people.follow import Boxes, Grey, follow, motion_of
 from gerdata.people.heads import LONG_SIDE, TILE_SCALE, HeadFinder, without_doubles
@@ -25,6 +26,7 @@ class HeadScan:
 
     min_score: float = 0.25
     tile_score: float = 0.35
+    turned_score: float = 0.5  # of heads that lie or hang, in kept frames turned by quarters
     hold: int = 12
     stored_px: int = 224  # side of the stored frame
     smallest_px: float = 2.0  # of a head in the stored frame; in less there is no face
@@ -58,12 +60,33 @@ class HeadScan:
 
     def _whole(self, shown: Shown, finder: HeadFinder) -> tuple[Boxes, tuple[int, int]]:
         frame = shown.rgb(self.max_pixels)
-        found = [self._small(shown, finder), finder.find(frame, self.min_score)]
+        found = [self._small(shown, finder), finder.find(frame, self.min_score), *self._turned(shown, frame, finder)]
         longest = max(frame.shape[:2])
         scale = min(TILE_SCALE, SURE_PX * self.stored_px / (self.smallest_px * longest))
         if scale > 1.1 * min(1.0, LONG_SIDE / longest):  # else the whole frame was looked at as large as that
             found.append(finder.find(frame, self.tile_score, tiles=True, tile_scale=scale))
         return without_doubles(np.concatenate(found)), (frame.shape[0], frame.shape[1])
+
+    def _turned(self, shown: Shown, frame: Frames, finder: HeadFinder) -> Iterator[Boxes]:
+        """Heads of people who lie, or of a picture that lies and does not say so: in the frame turned by quarters. Of 43
+        faces in nine photos turned by 90, 180 and 270 degrees the finder alone found 17, 23 and 17 at a score of .25."""
+        height, width = frame.shape[:2]
+        small = shown.rgb_at(max(1, round(height * min(1.0, SMALL_SIDE_PX / max(height, width)))), self.max_pixels)
+        for quarters in (1, 2, 3):
+            turned = np.ascontiguousarray(np.rot90(small, quarters))
+            boxes = finder.find(turned, self.turned_score)
+            size = turned.shape[:2]
+            for _ in range(quarters):
+                boxes, size = _turned_back(boxes, size), (size[1], size[0])
+            boxes[:, 0:4:2] *= width / small.shape[1]
+            boxes[:, 1:4:2] *= height / small.shape[0]
+            yield boxes
+
+
+def _turned_back(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """Boxes of a picture of `size` (height, width), in that picture turned clockwise by a quarter."""
+    x0, y0, x1, y1, score = boxes.T
+    return np.stack([size[0] - y1, x0, size[0] - y0, x1, score], axis=1)
 
 
 def _moves(before: Grey, now: Grey) -> bool:
