@@ -11,6 +11,7 @@ from gerdata.privacy.heads import FILL, grown
 
 INSIDE_PX, PERSON_PX = 16, 24  # sides to which regions are scaled
 BLOCK = 16  # of JPEG with halved chroma: pixels of a block depend on each other
+SMEAR = 2  # pixels of a block that decoders smooth chroma into from the next one; clothes told there, not faces
 # A person around a face box, in its widths and heights: shoulders, hair, clothes.
 SIDES, UP, DOWN = 1.5, 0.7, 3.0
 
@@ -29,13 +30,13 @@ class Sighting:
 def sighting(clear: Frames, released: Frames, head: Points, mask: Points) -> Sighting:
     """Frames `uint8 [H, W, 3]`; the face box `[4]` and the filled box `[4]`, pixels.
 
-    Inside are only blocks of JPEG that lie in the fill as a whole: others hold ringing of what lies outside. Sizes do not
-    tell: regions are scaled to one size.
+    Inside are only blocks of JPEG that lie in the fill as a whole, without their rim: others hold ringing, and the rim
+    chroma, of what lies outside. Sizes do not tell: regions are scaled to one size.
     """
     height, width = clear.shape[:2]
     person = _around(head, height, width)
-    x0, y0 = (int(-(-one // BLOCK) * BLOCK) for one in np.floor(mask[:2]))
-    x1, y1 = (int(one // BLOCK * BLOCK) for one in np.ceil(mask[2:]))
+    x0, y0 = (int(-(-one // BLOCK) * BLOCK) + SMEAR for one in np.floor(mask[:2]))
+    x1, y1 = (int(one // BLOCK * BLOCK) - SMEAR for one in np.ceil(mask[2:]))
     inside = None
     if x1 > x0 and y1 > y0:
         inside = tuple(_scaled(frame[y0:y1, x0:x1], INSIDE_PX) for frame in (clear, released))

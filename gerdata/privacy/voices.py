@@ -7,6 +7,7 @@ crying and the room. What an attacker who retrains on the output still gets is m
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -203,6 +204,7 @@ def _overlapped(spectra: npt.NDArray[np.complex64], n: int) -> Audio:
     return np.asarray(out.reshape(-1)[HOP : HOP + n], np.float32)
 
 
+@cache
 def _window() -> Curve:
     return np.asarray(np.sqrt(scipy.signal.windows.hann(WINDOW, sym=False)), np.float32)
 
@@ -210,21 +212,26 @@ def _window() -> Curve:
 def _band_power(sound: Audio, edges: tuple[float, ...]) -> Curve:
     """`float32 [F, bands]`: mean square of each frame in each band."""
     spectra = _spectra(sound)
-    power = spectra.real**2 + spectra.imag**2
+    parts = spectra.view(np.float32)  # real and imaginary in turn
     hertz = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE_HZ)
     cuts = [int(i) for i in np.searchsorted(hertz, edges)]
-    bands = [power[:, a:b].sum(axis=1) for a, b in itertools.pairwise(cuts)]
+    bands = [np.einsum("fk,fk->f", parts[:, a:b], parts[:, a:b]) for a, b in itertools.pairwise(2 * n for n in cuts)]
     return np.asarray(np.stack(bands, axis=1) * (2 / (WINDOW * HOP)), np.float32)
 
 
 def _lowpassed(curves: Curve, cutoff_hz: float) -> Curve:
     """Second order, forwards and backwards, so without delay; never below zero."""
-    sections = scipy.signal.butter(2, cutoff_hz, fs=FRAME_RATE_HZ, output="sos")
     reach = min(len(curves) - 1, int(1.5 * FRAME_RATE_HZ / cutoff_hz))
-    smooth = scipy.signal.sosfiltfilt(sections, curves, axis=0, padlen=reach)
+    smooth = scipy.signal.sosfiltfilt(_sections(cutoff_hz), curves, axis=0, padlen=reach)
     return np.asarray(np.maximum(smooth, 0), np.float32)
 
 
+@cache
+def _sections(cutoff_hz: float) -> npt.NDArray[np.float64]:
+    return np.asarray(scipy.signal.butter(2, cutoff_hz, fs=FRAME_RATE_HZ, output="sos"))
+
+
+@cache
 def _speech_gains() -> Curve:
     """`float32 [1, bins]`: the amplitude of one band that holds generic speech."""
     centres = 1000 * 2.0 ** ((np.arange(len(SPEECH_DB)) - 10) / 3)
@@ -234,6 +241,7 @@ def _speech_gains() -> Curve:
     return np.asarray(np.where(heard, 10 ** (density_db / 20), 0)[None], np.float32)
 
 
+@cache
 def _band_gains(edges: tuple[float, ...]) -> Curve:
     """`float32 [bands, bins]`: each band's noise of mean square 1, flat."""
     hertz = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE_HZ)
