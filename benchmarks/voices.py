@@ -7,11 +7,6 @@ FLAC. Attack: with --speech, a folder SPEAKER/.../*.flac at 16 kHz, cut into 5-s
 verdict, so only figures are printed.
 """
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
-
 import argparse
 import io
 import statistics
@@ -20,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from threadpoolctl import threadpool_limits
 
 from gerdata.audit.identify import Views
 from gerdata.audit.speakers import heard
@@ -96,7 +92,8 @@ def main() -> None:
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    speed(arguments.rounds)
+    with threadpool_limits(1):
+        speed(arguments.rounds)
     if arguments.speech:
         attack(arguments.speech)
 

@@ -15,7 +15,8 @@ SMALL_SIDE_PX = 640  # of a frame that is looked at only to follow heads through
 STILL_LEVEL = 0.4  # grey levels of mean difference below which nothing has moved
 STILL_SPOT = 6.0  # and of the point that changed most
 SURE_PX = 17.0  # sides of heads that the detector finds at the scale it looks at (9 px are missed, measured on a crowd)
-MOST_SKIPPED = 5  # frames in a row that may go without a look where nothing moves
+FAST_LEVEL = 5.0  # grey levels of mean difference from which on every frame is looked at
+STILL_SKIPS, SLOW_SKIPS = 5, 2  # frames in a row that may go without a look where nothing moves, or little
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class HeadScan:
         found: dict[int, Boxes] = {}
         glances: list[Grey] = []
         size = (0, 0)
-        last = -MOST_SKIPPED - 1
+        last = -1
         for number, (shown, is_kept) in enumerate(looks):
             glances.append(shown.grey())
             if is_kept:
                 found[number], size = self._whole(shown, finder)
-            elif number - last > MOST_SKIPPED or _moves(glances[last], glances[number]):
+            elif last < 0 or number - last > _skips(glances[last], glances[number]):
                 found[number] = self._small(shown, finder)
             else:
                 continue
@@ -60,11 +61,11 @@ class HeadScan:
 
     def _whole(self, shown: Shown, finder: HeadFinder) -> tuple[Boxes, tuple[int, int]]:
         frame = shown.rgb(self.max_pixels)
-        found = [self._small(shown, finder), finder.find(frame, self.min_score), *self._turned(shown, frame, finder)]
         longest = max(frame.shape[:2])
         scale = min(TILE_SCALE, SURE_PX * self.stored_px / (self.smallest_px * longest))
-        if scale > 1.1 * min(1.0, LONG_SIDE / longest):  # else the whole frame was looked at as large as that
-            found.append(finder.find(frame, self.tile_score, tiles=True, tile_scale=scale))
+        has_tiles = scale > 1.1 * min(1.0, LONG_SIDE / longest)  # else the whole frame is looked at as large as that
+        found = [finder.find(frame, self.min_score, has_tiles, scale, self.tile_score)]
+        found += self._turned(shown, frame, finder)
         return without_doubles(np.concatenate(found)), (frame.shape[0], frame.shape[1])
 
     def _turned(self, shown: Shown, frame: Frames, finder: HeadFinder) -> Iterator[Boxes]:
@@ -89,6 +90,9 @@ def _turned_back(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     return np.stack([size[0] - y1, x0, size[0] - y0, x1, score], axis=1)
 
 
-def _moves(before: Grey, now: Grey) -> bool:
+def _skips(before: Grey, now: Grey) -> int:
+    """How many frames after the last one that was looked at may go without a look."""
     change = np.abs(now.astype(np.int16) - before)
-    return bool(change.mean() > STILL_LEVEL or change.max() > STILL_SPOT)
+    if change.mean() >= FAST_LEVEL:
+        return 0
+    return SLOW_SKIPS if change.mean() > STILL_LEVEL or change.max() > STILL_SPOT else STILL_SKIPS

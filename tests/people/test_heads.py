@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gerdata.errors import MissingError
-from gerdata.people.heads import HeadFinder, _decoded, _is_part, _is_whole, _spans, _up, without_doubles
+from gerdata.people.heads import TILE_SIDE, HeadFinder, _decoded, _is_part, _is_whole, _spans, _up, without_doubles
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class TestTiles:
         assert spans[-1][1] == size
         for (_, end), (begin, _) in pairwise(spans):
             assert end - begin >= 96
-        assert all(0 < end - begin <= 480 for begin, end in spans)
+        assert all(0 < end - begin <= TILE_SIDE / 2 for begin, end in spans)
 
     def test_what_a_tile_cuts_through_is_left_to_its_neighbour(self) -> None:
         cut, whole = (470.0, 10.0, 479.5, 20.0, 0.9), (400.0, 0.0, 410.0, 10.0, 0.9)
