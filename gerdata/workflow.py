@@ -19,8 +19,8 @@ from gerdata.media.encode import write_clip
 from gerdata.privacy.stage import job_of as protect_job
 from gerdata.recipe import IngestRecipe, ProtectRecipe, ShardRecipe, SynthRecipe, TrainRecipe, load
 from gerdata.report.page import write as write_report
+from gerdata.shards.release import Target, publish
 from gerdata.shards.release import job_of as shard_job
-from gerdata.shards.release import publish
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import Dataset
 from gerdata.store.private import open_private
@@ -81,7 +81,8 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
     shard_recipe = load(ShardRecipe, "shard", "webdataset")
     for name, parts in (("mixed", ("protected", "synth")), ("synthetic", ("synth",))):
         parents = [Dataset(workspace / part) for part in parts]
-        job = shard_job(parents, name, shard_recipe, seed, workspace / "shards" / name, private)
+        to = Target(name, workspace / "shards" / name, workspace / "audits")
+        job = shard_job(parents, to, shard_recipe, seed, private)
         headers[name] = _made(run(job, options, publish=publish))
 
     tell("6/6 train: cross-attention on the synthetic release")

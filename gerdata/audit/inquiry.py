@@ -29,6 +29,7 @@ from gerdata.clip import Points
 from gerdata.errors import LabelError
 from gerdata.people.weights import WEIGHTS
 from gerdata.privacy.heads import head_finder
+from gerdata.store.audits import audit_path
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import HEADER, REJECTS, sha256_of_file
 
@@ -238,7 +239,7 @@ def _finite(told: Any) -> Any:
 def write(audit: Audit, folder: Path) -> Path:
     """The document, named for the dataset it is of."""
     make_folder(folder)
-    path = folder / f"{audit.document['dataset'][:16]}.json"
+    path = audit_path(folder, audit.document["dataset"])
     write_atomic(path, (json.dumps(audit.document, indent=1, ensure_ascii=True) + "\n").encode())
     return path
 

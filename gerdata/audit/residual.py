@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
+
 from gerdata.audit.statistics import clopper_pearson
 from gerdata.audit.verdict import Figure, Verdict
 from gerdata.clip import Frames, Points
@@ -10,7 +12,10 @@ from gerdata.people.witness import Witness
 from gerdata.privacy.check import COVERED_SHARE, covered_share
 
 ATTACKER = "MediaPipe full-range face detector (sparse, 2021)"
-MIN_SCORE, MIN_PX = 0.5, 16
+# Chosen on other data than it is used on: at .6, in the frame and in its mirror image, it fires on 0 of 144 pictures
+# without people (at .5, unmirrored, on 8), and finds 43 of 46 faces of 16 to 24 px, 22 of 23 of 24 to 40 px, 15 of 15 larger.
+MIN_SCORE, MIN_PX = 0.6, 16
+SAME_FACE = 0.4  # intersection over union of a face and that of the mirror image
 MOST = 0.01  # of frames with a face, as an upper bound; the detector itself fires on other things
 
 
@@ -26,12 +31,27 @@ def faces_left(frames: Frames, masks: Sequence[Points] | None) -> int:
     for number, frame in enumerate(frames):
         found = [
             box
-            for box in witness().find(frame, MIN_SCORE)
+            for box in _confirmed(frame)
             if min(box[2] - box[0], box[3] - box[1]) >= MIN_PX
             and (masks is None or covered_share(box, masks[number]) <= COVERED_SHARE)
         ]
         n += bool(found)
     return n
+
+
+def _confirmed(frame: Frames) -> Points:
+    """Faces `[P, 5]` that are seen in the mirror, too."""
+    found = witness().find(frame, MIN_SCORE)
+    if not len(found):
+        return found
+    mirrored = witness().find(np.ascontiguousarray(frame[:, ::-1]), MIN_SCORE)
+    mirrored[:, [0, 2]] = frame.shape[1] - mirrored[:, [2, 0]]
+    low = np.maximum(found[:, None, :2], mirrored[None, :, :2])
+    high = np.minimum(found[:, None, 2:4], mirrored[None, :, 2:4])
+    shared = (high - low).clip(0).prod(axis=2)
+    areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=1) for boxes in (found, mirrored)]
+    overlap = shared / (areas[0][:, None] + areas[1][None] - shared).clip(1e-6)
+    return np.asarray(found[(overlap >= SAME_FACE).any(axis=1)], np.float32)
 
 
 def residual(left: Sequence[int], n_frames: Sequence[int]) -> Verdict:

@@ -33,7 +33,7 @@ def shard(
     """
     from gerdata.engine.run import run
     from gerdata.recipe import ShardRecipe, load
-    from gerdata.shards.release import job_of, parents_of, publish
+    from gerdata.shards.release import Target, job_of, parents_of, publish
     from gerdata.store.private import look_private, open_private
 
     overrides = [*shared.set, *([f"synthetic_rate={float(synthetic_rate)!r}"] if synthetic_rate is not None else [])]
@@ -41,7 +41,8 @@ def shard(
     out = shared.out or shared.workspace / "shards" / release
     parents = parents_of(datasets or [], shared.workspace)
     private = look_private(shared.private_root) if shared.dry_run else open_private(shared.private_root, shared.key)
-    job = job_of(parents, release, how, shared.seed, out, private)
+    to = Target(release, out, shared.workspace / "audits")
+    job = job_of(parents, to, how, shared.seed, private)
     if shared.dry_run:
         say_plan(shared, "shard", job)
         return

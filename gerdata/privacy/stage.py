@@ -124,7 +124,7 @@ def notice_of(recipe: ProtectRecipe) -> str:
     told = f"{_FRAMES[recipe.frame_op]}, {_SOUNDS[recipe.voice_op]}"
     if recipe.strength == "cosmetic":
         return f"COSMETIC: {told}; a trained attacker recognises people in these data"
-    return f"{told}; not audited; who can find the public original can identify its people"
+    return f"{told}; who can find the public original can identify its people"
 
 
 def _index(path: Path) -> dict[str, dict[str, Any]]:

@@ -8,17 +8,19 @@ from pathlib import Path
 from gerdata.clip import SPLITS, Sample
 from gerdata.errors import DatasetError
 from gerdata.manifest import Header, Row
+from gerdata.store.audits import AuditDocument, audit_of
 from gerdata.store.dataset import HEADER, Dataset, rows_of
 from gerdata.store.members import decode
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One dataset of the workspace: its header, and labels by split (unlabelled last)."""
+    """One dataset of the workspace: its header, labels by split (unlabelled last), and what an audit of it found."""
 
     name: str
     header: Header
     balance: tuple[tuple[str, tuple[int, ...]], ...]
+    audit: AuditDocument | None
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,10 @@ def stages(workspace: Path) -> list[Stage]:
     """The finished datasets of a workspace, in the order of the stages."""
     roots = [workspace / name for name in ("ingested", "protected", "synth")]
     roots += sorted((workspace / "shards").glob("*"))
-    return [_stage(root) for root in roots if (root / HEADER).is_file()]
+    return [_stage(root, workspace / "audits") for root in roots if (root / HEADER).is_file()]
 
 
-def _stage(root: Path) -> Stage:
+def _stage(root: Path, audits: Path) -> Stage:
     header = Dataset(root).header()
     counts = Counter(
         (row.clip.split or "none", row.clip.label or "unlabelled") for row in rows_of(Dataset(root), header)
@@ -56,7 +58,8 @@ def _stage(root: Path) -> Stage:
     labels = (*header.classes, "unlabelled")
     splits = [split for split in (*SPLITS, "none") if any(counts[split, label] for label in labels)]
     name = f"shards/{root.name}" if header.stage == "shard" else root.name
-    return Stage(name, header, tuple((split, tuple(counts[split, label] for label in labels)) for split in splits))
+    balance = tuple((split, tuple(counts[split, label] for label in labels)) for split in splits)
+    return Stage(name, header, balance, audit_of(Dataset(root), audits))
 
 
 def shown(workspace: Path, each: int) -> tuple[list[Shown], list[str]]:

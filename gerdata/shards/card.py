@@ -30,7 +30,7 @@ def card(header: Header, clips: Sequence[Clip]) -> str:
         "",
         header.notice[:1].upper() + header.notice[1:] + ".",
         "",
-        f"- protection: {header.protection}; not audited",
+        f"- protection: {header.protection}",
         f"- synthetic: {n_synthetic} of {len(clips)} samples" + _synthetic_words(n_synthetic, len(clips)),
         f"- with sound: {sum(clip.has_audio for clip in clips)} of {len(clips)}",
         f"- frames a sample: {header.n_frames}; members: {', '.join(header.members)}",
@@ -40,9 +40,19 @@ def card(header: Header, clips: Sequence[Clip]) -> str:
         "|---" * (len(header.classes) + 3) + "|",
         *(_split_line(split, header.classes, clips) for split in held),
         "",
+        *_attacks(header),
         _USES,
     ]
     return "\n".join(lines)
+
+
+def _attacks(header: Header) -> list[str]:
+    """What attackers found, of every parent of real people."""
+    lines = ["## What attackers found"]
+    for parent in header.parents:
+        if parent["stage"] != "synth":
+            lines += ["", f"{parent['protection']}: {parent.get('audit') or 'not audited'}".replace("\n", "\n- ")]
+    return [*lines, ""] if len(lines) > 1 else []
 
 
 def _front_matter(header: Header, held: Sequence[str], n_synthetic: int, n: int) -> list[str]:

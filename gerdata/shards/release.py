@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gerdata.clip import SPLITS
@@ -13,11 +14,21 @@ from gerdata.manifest import FORMAT_VERSION, MANIFEST_SCHEMA, Header, Row, clip_
 from gerdata.recipe import ShardRecipe
 from gerdata.shards.card import card
 from gerdata.shards.choose import Chosen, mix, order, split_synthetic
+from gerdata.store.audits import audit_of
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 from gerdata.store.private import Private
 
 CHECKSUMS = "checksums.sha256"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A release by name, where it goes, and where audits of its parents are looked for."""
+
+    name: str
+    root: Path
+    audits: Path
 
 
 def parents_of(named: Sequence[Path], workspace: Path) -> list[Dataset]:
@@ -30,10 +41,10 @@ def parents_of(named: Sequence[Path], workspace: Path) -> list[Dataset]:
     return found
 
 
-def job_of(parents: Sequence[Dataset], name: str, recipe: ShardRecipe, seed: int, out: Path, private: Private) -> Job:
-    """Choose, mix, order, and re-name under `name`. `UsageError` where datasets do not fit together."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise UsageError(f"--release {name}: expected up to 64 letters, digits, dots, dashes and underscores")
+def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: int, private: Private) -> Job:
+    """Choose, mix, order, and re-name under a release's name. `UsageError` where datasets do not fit together."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", to.name):
+        raise UsageError(f"--release {to.name}: expected up to 64 letters, digits, dots, dashes and underscores")
     headers = [parent.header() for parent in parents]
     _check_alike(parents, headers)
     pool = [
@@ -48,9 +59,11 @@ def job_of(parents: Sequence[Dataset], name: str, recipe: ShardRecipe, seed: int
         raise UsageError(f"{', '.join(str(parent.root) for parent in parents)}: no samples to make a release of")
     chosen = order(chosen, seed)
     used = sorted({one.parent for one in chosen})
+    found = {n: audit_of(parents[n], to.audits) for n in used if headers[n].stage == "protect"}
+    told = {n: "\n".join(audit.lines()) for n, audit in found.items() if audit is not None}
     members = tuple(m for m in headers[used[0]].members if all(m in headers[n].members for n in used))
     return Job(
-        dataset=Dataset(out),
+        dataset=Dataset(to.root),
         stage="shard",
         worker="gerdata.shards.work:ShardWorker",
         settings={
@@ -58,16 +71,16 @@ def job_of(parents: Sequence[Dataset], name: str, recipe: ShardRecipe, seed: int
             "parent_members": [list(header.members) for header in headers],
             "members": list(members),
         },
-        items=[_item(one, name, private) for one in chosen],
+        items=[_item(one, to.name, private) for one in chosen],
         cuts=_cuts(chosen, recipe.samples_per_shard),
         fingerprint={
             "format": str(FORMAT_VERSION),
             "stage": "shard",
             "key": private.fingerprint("key", b""),
-            "release": name,
+            "release": to.name,
             "seed": str(seed),
             "recipe": recipe.fingerprint(),
-            "inputs": private.fingerprint("inputs", "".join(sha256_of_file(p.root / HEADER) for p in parents).encode()),
+            "inputs": private.fingerprint("inputs", _inputs(parents, told).encode()),
         },
         recipe=recipe.model_dump(mode="json"),
         seed=seed,
@@ -76,8 +89,14 @@ def job_of(parents: Sequence[Dataset], name: str, recipe: ShardRecipe, seed: int
         n_frames=headers[0].n_frames,
         protection=", ".join(sorted({headers[n].protection for n in used})),
         notice="; ".join(dict.fromkeys(headers[n].notice for n in used)),
-        parents=tuple({"stage": headers[n].stage, "protection": headers[n].protection} for n in used),
+        parents=tuple(
+            {"stage": headers[n].stage, "protection": headers[n].protection, "audit": told.get(n, "")} for n in used
+        ),
     )
+
+
+def _inputs(parents: Sequence[Dataset], audits: dict[int, str]) -> str:
+    return "".join(sha256_of_file(p.root / HEADER) + audits.get(n, "") for n, p in enumerate(parents))
 
 
 def _check_alike(parents: Sequence[Dataset], headers: Sequence[Header]) -> None:

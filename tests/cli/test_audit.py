@@ -1,11 +1,66 @@
-"""`gerdata audit` from the command line: a protected workspace attacked, its document, what it refuses."""
+"""`gerdata audit` from the command line: a protected workspace attacked, its document, who reads it, what it refuses."""
 
+import json
 from pathlib import Path
 
+import pytest
 from conftest import Gerdata
 
 
-def test_what_is_no_dataset_or_no_table_is_refused_in_one_sentence(gerdata: Gerdata, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def workspace(gerdata: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("audit")
+    for words in (("ingest", clips), ("protect",)):
+        ran = gerdata(*words, "--workspace", root, "--quiet")
+        assert ran.code == 0, ran.err
+    return root
+
+
+def test_a_small_dataset_is_attacked_and_never_passed_for_its_people(gerdata: Gerdata, workspace: Path) -> None:
+    ran = gerdata("audit", "--workspace", workspace, "--json")
+    told = json.loads(ran.out)
+    status = {verdict["part"]: verdict["status"] for verdict in told["verdicts"]}
+    assert ran.code in (0, 3)
+    assert status["names and metadata"] == "passed"
+    assert status["residual faces"] == "underpowered"
+    assert status["faces inside the fill"] == status["voices"] == "skipped"
+    assert status["source linkage by picture"] == "reported"
+    (path,) = (workspace / "audits").glob("*.json")
+    assert told["dataset"].startswith(path.stem)
+
+
+def test_the_card_and_the_report_say_what_was_found(gerdata: Gerdata, workspace: Path) -> None:
+    before = gerdata("shard", "--workspace", workspace, "--release", "early", "--quiet")
+    assert before.code == 0, before.err
+    assert gerdata("audit", "--workspace", workspace, "--quiet").code in (0, 3)
+    assert gerdata("shard", "--workspace", workspace, "--release", "late", "--quiet").code == 0
+    card = (workspace / "shards/late/README.md").read_text()
+    assert "- names and metadata: passed" in card
+    assert "not tried: faces inside the fill" in card
+    assert gerdata("report", workspace, "--quiet").code == 0
+    assert "<td>residual faces</td><td>underpowered</td>" in (workspace / "report/index.html").read_text()
+    assert gerdata("verify", workspace / "shards/late").code == 0
+
+
+def test_a_document_that_is_none_is_refused(gerdata: Gerdata, workspace: Path) -> None:
+    assert gerdata("audit", "--workspace", workspace, "--quiet").code in (0, 3)
+    (path,) = (workspace / "audits").glob("*.json")
+    kept = path.read_bytes()
+    path.write_bytes(b'{"dataset": 3}')
+    ran = gerdata("shard", "--workspace", workspace, "--release", "odd")
+    path.write_bytes(kept)
+    assert ran.code == 1
+    assert "not an audit that can be read" in ran.err
+
+
+def test_who_is_known_must_be_a_table_with_its_columns(gerdata: Gerdata, workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "who.csv").write_text("file,name\na,b\n")
+    ran = gerdata("audit", "--workspace", workspace, "--identities", tmp_path / "who.csv")
+    assert ran.code == 2
+    assert "expected the columns source, identity, speaker, gender" in ran.err
+
+
+def test_what_is_no_dataset_is_refused_in_one_sentence(gerdata: Gerdata, tmp_path: Path) -> None:
     ran = gerdata("audit", tmp_path / "nothing", "--workspace", tmp_path)
     assert ran.code == 1
     assert "expected a dataset" in ran.err

@@ -56,7 +56,7 @@ def test_counts_add_up_at_every_stage(made: tuple[Path, list[dict]]) -> None:
     assert told[3]["splits"] == {**told[0]["splits"], "train": n_train + told[3]["synthetic"]}
     assert told[0]["labels"] == {"positive": 3, "neutral": 3, "negative": 3}
     assert "heads filled" in told[1]["notice"]
-    assert "not audited" in told[1]["notice"]
+    assert "can identify its people" in told[1]["notice"]
 
 
 def test_workers_and_a_second_run_change_no_byte(
