@@ -8,6 +8,7 @@ import numpy as np
 from gerdata.audit.statistics import clopper_pearson
 from gerdata.audit.verdict import Figure, Verdict
 from gerdata.clip import Frames, Points
+from gerdata.people.tiles import overlaps
 from gerdata.people.witness import Witness
 from gerdata.privacy.check import COVERED_SHARE, covered_share
 
@@ -46,12 +47,7 @@ def _confirmed(frame: Frames) -> Points:
         return found
     mirrored = witness().find(np.ascontiguousarray(frame[:, ::-1]), MIN_SCORE)
     mirrored[:, [0, 2]] = frame.shape[1] - mirrored[:, [2, 0]]
-    low = np.maximum(found[:, None, :2], mirrored[None, :, :2])
-    high = np.minimum(found[:, None, 2:4], mirrored[None, :, 2:4])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=1) for boxes in (found, mirrored)]
-    overlap = shared / (areas[0][:, None] + areas[1][None] - shared).clip(1e-6)
-    return np.asarray(found[(overlap >= SAME_FACE).any(axis=1)], np.float32)
+    return np.asarray(found[(overlaps(found, mirrored) >= SAME_FACE).any(axis=1)], np.float32)
 
 
 def residual(left: Sequence[int], n_frames: Sequence[int]) -> Verdict:

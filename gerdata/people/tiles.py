@@ -59,6 +59,15 @@ def checked(frame: Frames, min_score: float) -> None:
         raise ValueError(f"min_score: expected more than 0 and less than 1, came {min_score}")
 
 
+def overlaps(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
+    """Intersection over union of every box of `[P, >=4]` with every box of `[Q, >=4]`: `float32 [P, Q]`."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:4], other[None, :, 2:4])
+    shared = (high - low).clip(0).prod(axis=2)
+    areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
+    return np.asarray(shared / (areas[0][:, None] + areas[1][None] - shared).clip(1e-6), np.float32)
+
+
 def best_of_each(boxes: Boxes, size: tuple[int, int], max_overlap: float) -> Boxes:
     """`float32 [P, 5]` x0 y0 x1 y1 score without doubles, best first, cut to the frame (height, width); among equals the
     earlier stays. Two boxes are doubles from an intersection over union of `max_overlap`; empty boxes go."""

@@ -30,10 +30,10 @@ def test_a_small_dataset_is_attacked_and_never_passed_for_its_people(gerdata: Ge
 
 
 def test_the_card_and_the_report_say_what_was_found(gerdata: Gerdata, workspace: Path) -> None:
-    before = gerdata("shard", "--workspace", workspace, "--release", "early", "--quiet")
+    before = gerdata("shard", "--synthetic-rate", 0, "--workspace", workspace, "--release", "early", "--quiet")
     assert before.code == 0, before.err
     assert gerdata("audit", "--workspace", workspace, "--quiet").code in (0, 3)
-    assert gerdata("shard", "--workspace", workspace, "--release", "late", "--quiet").code == 0
+    assert gerdata("shard", "--synthetic-rate", 0, "--workspace", workspace, "--release", "late", "--quiet").code == 0
     card = (workspace / "shards/late/README.md").read_text()
     assert "- names and metadata: passed" in card
     assert "not tried: faces inside the fill" in card
@@ -47,7 +47,7 @@ def test_a_document_that_is_none_is_refused(gerdata: Gerdata, workspace: Path) -
     (path,) = (workspace / "audits").glob("*.json")
     kept = path.read_bytes()
     path.write_bytes(b'{"dataset": 3}')
-    ran = gerdata("shard", "--workspace", workspace, "--release", "odd")
+    ran = gerdata("shard", "--synthetic-rate", 0, "--workspace", workspace, "--release", "odd")
     path.write_bytes(kept)
     assert ran.code == 1
     assert "not an audit that can be read" in ran.err
