@@ -85,7 +85,7 @@ class ProtectRecipe(Recipe):
     frame_op: Literal["remove_heads", "remove_people", "blur_heads", "pixelate_heads", "shrink_frame", "raw_frame"]
     voice_op: Literal["mute", "steps", "bed", "bed_dynamic", "numbers", "vocode_voice", "mcadams_voice", "raw_voice"]
     min_score: float = Field(0.25, gt=0, lt=1)  # of a head in any frame; lower finds more, and more that is none
-    tile_score: float = Field(0.35, gt=0, lt=1)  # of a head in the enlarged tiles of kept frames
+    tile_score: float = Field(0.25, gt=0, lt=1)  # of a head in the enlarged tiles of kept frames
     hold_frames: int = Field(12, ge=0, le=250)  # about half a second before the first and after the last sighting
     check_score: float = Field(0.5, gt=0, lt=1)  # of the second detector, on what would be stored
     sure_score: float = Field(

@@ -21,12 +21,12 @@ STILL_SKIPS, SLOW_SKIPS = 5, 2  # frames in a row that may go without a look whe
 
 @dataclass(frozen=True)
 class HeadScan:
-    """How heads are looked for. `min_score` holds for every frame; `tile_score` for the enlarged tiles of kept frames, where
+    """How heads are looked for. `min_score` holds for every frame; `tile_score` for the enlarged kept frames, where
     false heads are many and small; how much they are enlarged follows from the smallest head that still shows in the stored
     frame. `hold` frames before the first and after the last sighting are covered, too."""
 
     min_score: float = 0.25
-    tile_score: float = 0.35
+    tile_score: float = 0.25
     turned_score: float = 0.5  # of heads that lie or hang, in kept frames turned by quarters
     hold: int = 12
     stored_px: int = 224  # side of the stored frame
