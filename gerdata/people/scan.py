@@ -1,4 +1,4 @@
-"""Looking for heads through a whole clip: every frame small, the frames that are kept also large and in tiles."""
+"""Looking for heads through a whole clip: kept frames large, small and turned, those between small and as motion asks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
