@@ -29,7 +29,7 @@ Window = Callable[[int], tuple[int, int]]  # left and top of the frame of that n
 
 @pytest.fixture(scope="module")
 def photo(real_data: Path) -> np.ndarray:
-    """A group outdoors, 8 faces of 40 px and more."""
+    """A group with six faces, twice its size."""
     try:
         head_finder()
     except MissingError as missing:
@@ -52,7 +52,7 @@ class Forgetful:
 
 
 def clip(photo: np.ndarray, window: Window, n: int) -> list[np.ndarray]:
-    """Frames of a window over the photo with black around; noise as of a camera."""
+    """Frames of a window over the photo, mirrored beyond its edges; noise as of a camera."""
     wide = cv2.copyMakeBorder(photo, HEIGHT, HEIGHT, WIDTH, WIDTH, cv2.BORDER_REFLECT_101)
     rng = rng_for(0, "grain")
     grain = rng.normal(0, 3, (HEIGHT, WIDTH, 3)).astype(np.float32)
