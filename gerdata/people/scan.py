@@ -9,6 +9,7 @@ from gerdata.clip import Frames
 from gerdata.media.picture import Shown
 from gerdata.people.follow import Boxes, Grey, follow, motion_of
 from gerdata.people.heads import LONG_SIDE, TILE_SCALE, HeadFinder, without_doubles
+from gerdata.people.tiles import turned_back
 from gerdata.people.tracks import Look, Tracks
 
 SMALL_SIDE_PX = 640  # of a frame that is looked at only to follow heads through time
@@ -74,20 +75,11 @@ class HeadScan:
         height, width = frame.shape[:2]
         small = shown.rgb_at(max(1, round(height * min(1.0, SMALL_SIDE_PX / max(height, width)))), self.max_pixels)
         for quarters in (1, 2, 3):
-            turned = np.ascontiguousarray(np.rot90(small, quarters))
-            boxes = finder.find(turned, self.turned_score)
-            size = turned.shape[:2]
-            for _ in range(quarters):
-                boxes, size = _turned_back(boxes, size), (size[1], size[0])
+            boxes = finder.find(np.ascontiguousarray(np.rot90(small, quarters)), self.turned_score)
+            boxes = turned_back(boxes, quarters, small.shape[:2])
             boxes[:, 0:4:2] *= width / small.shape[1]
             boxes[:, 1:4:2] *= height / small.shape[0]
             yield boxes
-
-
-def _turned_back(boxes: Boxes, size: tuple[int, int]) -> Boxes:
-    """Boxes of a picture of `size` (height, width), in that picture turned clockwise by a quarter."""
-    x0, y0, x1, y1, score = boxes.T
-    return np.stack([size[0] - y1, x0, size[0] - y0, x1, score], axis=1)
 
 
 def _skips(before: Grey, now: Grey) -> int:

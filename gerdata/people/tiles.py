@@ -59,6 +59,19 @@ def checked(frame: Frames, min_score: float) -> None:
         raise ValueError(f"min_score: expected more than 0 and less than 1, came {min_score}")
 
 
+def turned_back(boxes: Boxes, turns: int, size: tuple[int, ...]) -> Boxes:
+    """Boxes found in `np.rot90(frame, turns)`, in pixels of that frame of (height, width)."""
+    height, width = size
+    x0, y0, x1, y1, score = boxes.T
+    sides: tuple[npt.NDArray[np.float32], ...] = {
+        0: (x0, y0, x1, y1),
+        1: (width - y1, x0, width - y0, x1),
+        2: (width - x1, height - y1, width - x0, height - y0),
+        3: (y0, height - x1, y1, height - x0),
+    }[turns]
+    return np.stack([*sides, score], axis=1).astype(np.float32)
+
+
 def overlaps(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
     """Intersection over union of every box of `[P, >=4]` with every box of `[Q, >=4]`: `float32 [P, Q]`."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])

@@ -10,7 +10,8 @@ from conftest import Gerdata
 @pytest.fixture(scope="module")
 def workspace(gerdata: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("audit")
-    for words in (("ingest", clips), ("protect",)):
+    early = ("shard", "--synthetic-rate", 0, "--release", "early")
+    for words in (("ingest", clips), ("protect",), early):
         ran = gerdata(*words, "--workspace", root, "--quiet")
         assert ran.code == 0, ran.err
     return root
@@ -30,8 +31,7 @@ def test_a_small_dataset_is_attacked_and_never_passed_for_its_people(gerdata: Ge
 
 
 def test_the_card_and_the_report_say_what_was_found(gerdata: Gerdata, workspace: Path) -> None:
-    before = gerdata("shard", "--synthetic-rate", 0, "--workspace", workspace, "--release", "early", "--quiet")
-    assert before.code == 0, before.err
+    assert ": not audited\n" in (workspace / "shards/early/README.md").read_text()
     assert gerdata("audit", "--workspace", workspace, "--quiet").code in (0, 3)
     assert gerdata("shard", "--synthetic-rate", 0, "--workspace", workspace, "--release", "late", "--quiet").code == 0
     card = (workspace / "shards/late/README.md").read_text()
