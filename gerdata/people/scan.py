@@ -12,7 +12,7 @@ from gerdata.people.heads import LONG_SIDE, TILE_SCALE, HeadFinder, without_doub
 from gerdata.people.tiles import turned_back
 from gerdata.people.tracks import Look, Tracks
 
-SMALL_SIDE_PX = 640  # of a frame that is looked at only to follow heads through time
+SMALL_SIDE_PX = 480  # of a frame that is looked at only to follow heads through time, or turned
 STILL_LEVEL = 0.4  # grey levels of mean difference below which nothing has moved
 STILL_SPOT = 6.0  # and of the point that changed most
 SURE_PX = 17.0  # sides of heads that the detector finds at the scale it looks at (9 px are missed, measured on a crowd)

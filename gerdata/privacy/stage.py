@@ -17,7 +17,7 @@ from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 from gerdata.store.members import suffixes
 from gerdata.store.private import Private
 
-PART_SIZE = 16
+MOST_PER_PART, LEAST_PARTS = 16, 32  # a clip takes seconds: few clips are many parts, so that all cores have work
 _SAID = {"cosmetic": "allow-cosmetic", "raw": "accept-raw"}
 _FRAMES = {
     "remove_heads": "heads filled, bodies and places kept",
@@ -80,7 +80,7 @@ def job_of(
         worker="gerdata.privacy.work:ProtectWorker",
         settings={"recipe": recipe.model_dump(mode="json"), "name": protection_of(name, recipe)},
         items=items,
-        cuts=even_cuts(len(items), PART_SIZE, has_media=True),
+        cuts=even_cuts(len(items), part_size(len(items)), has_media=True),
         fingerprint={
             "format": str(FORMAT_VERSION),
             "stage": "protect",
@@ -98,6 +98,11 @@ def job_of(
         parents=({"stage": "ingest", "inputs": header.fingerprint["inputs"]},),
         private=private.root / out.name,
     )
+
+
+def part_size(n_clips: int) -> int:
+    """How many clips a part holds; it does not depend on the workers."""
+    return min(MOST_PER_PART, max(1, n_clips // LEAST_PARTS))
 
 
 def need_models(recipe: ProtectRecipe) -> None:
