@@ -79,7 +79,7 @@ class Cast:
 def draw_cast(seed: int, number: int, members: Sequence[int]) -> Cast:
     """Cast `number` of this seed, with these of its members: member i is the same whoever else is asked for."""
     looks = tuple(_look(rng_for(seed, "cast", number, "look", i)) for i in members)
-    return Cast(number, looks, _place(rng_for(seed, "cast", number, "place")))
+    return Cast(number, looks, draw_place(rng_for(seed, "cast", number, "place")))
 
 
 def _look(rng: np.random.Generator) -> Look:
@@ -115,7 +115,7 @@ def _look(rng: np.random.Generator) -> Look:
     )
 
 
-def _place(rng: np.random.Generator) -> Place:
+def draw_place(rng: np.random.Generator) -> Place:
     kind = str(rng.choice(PLACES))
     dry = kind in ("park", "street", "beach")
     return Place(
