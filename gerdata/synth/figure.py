@@ -9,13 +9,14 @@ from gerdata.synth import cloth, hair
 from gerdata.synth.asset import AGES, ANCESTRIES, SEXES
 from gerdata.synth.eyewear import frames_of
 from gerdata.synth.expression import expressive, move_face
-from gerdata.synth.mesh import BODY, LASHES, Floats, Ints, Mesh, move, normals
+from gerdata.synth.mesh import BODY, LASHES, TEETH, Floats, Ints, Mesh, move, normals
 from gerdata.synth.posture import Rig, Stance, rig_of
 from gerdata.synth.traits import Traits
 
 SHELL, HANGING, CLOTH, EYEWEAR = 6, 7, 8, 9  # layers beyond the parts of the mesh
 ALWAYS = 9.0  # a margin that is never cut
 LIFT = 0.012  # of the shell over the scalp, decimetres
+TEETH_SCALE, TEETH_BACK = (0.86, 0.95, 0.95), 0.05
 SHELL_FALL = 0.25  # how much of its thickness the shell also rises: hair stands up on the crown
 
 
@@ -129,6 +130,8 @@ def shape_of(mesh: Mesh, traits: Traits) -> Floats:
                     move(out, mesh.targets[f"ancestry/{sex}/{age}/{ancestry}"], share * amount * part)
     for name, amount in traits.shape:
         move(out, mesh.targets[name], amount)
+    teeth = np.unique(mesh.triangles[mesh.parts == TEETH])  # they do not follow all of a face's shape, so they keep a distance
+    out[teeth] = (out[teeth] - out[teeth].mean(0)) * TEETH_SCALE + out[teeth].mean(0) - (0, 0, TEETH_BACK)
     return out
 
 

@@ -19,7 +19,7 @@ SAMPLES = 2  # a side: each pixel is the mean of four
 CAMERA_DM = 28.0  # from the middle of the eyes
 PAD_PX = 3
 BUST_DM = 4.3  # below the eyes, where a bust is cut
-PX_PER_DM = {"whole": 18.0, "bust": 40.0}  # a head of an adult is 2.3 dm from chin to crown
+PX_PER_DM = {"whole": 18.0, "bust": 34.0}  # a head of an adult is 2.3 dm from chin to crown
 CHIN_Y = -1.16  # canonical; hair below it is no part of the head's box
 FACE_Y = (-1.12, 0.64)  # canonical, chin to the upper forehead: what face detectors box
 FACE_AZIMUTH = 74.0  # degrees to each side
@@ -85,7 +85,7 @@ def canvas_of(rest: Posed, view: str) -> Canvas:
 
 
 def render(figure: Figure, stance: Stance, amounts: dict[int, float], view: str, light: Light) -> Sprite:
-    """One whole sprite: `view` is `whole` (18 px a decimetre, to the feet) or `bust` (40, to the chest)."""
+    """One whole sprite: `view` is `whole` (18 px a decimetre, to the feet) or `bust` (34, to the chest)."""
     rest = stand(figure, stance)
     return draw(express(rest, amounts), canvas_of(rest, view), light)
 
@@ -164,6 +164,19 @@ def window_of(posed: Posed, canvas: Canvas) -> Box:
     xy, _ = canvas.project(posed.points[near])
     low, high = np.floor(xy.min(0)).astype(int) - 1, np.ceil(xy.max(0)).astype(int) + 1
     return (max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), canvas.width), min(int(high[1]), canvas.height))
+
+
+def joined(a: Box, b: Box) -> Box:
+    """The box around both."""
+    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+
+
+def pasted(picture: Picture, patch: Picture, window: Box) -> Picture:
+    """The depth of a whole picture with that of a window of it replaced; triangles are left as they were."""
+    x0, y0, x1, y1 = (side * SAMPLES for side in window)
+    depth = picture.depth.copy()
+    depth[y0:y1, x0:x1] = patch.depth
+    return Picture(picture.triangle, picture.weights, depth)
 
 
 @functools.lru_cache(maxsize=1)

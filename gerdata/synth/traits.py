@@ -15,7 +15,7 @@ from gerdata.chance import rng_for
 from gerdata.synth.asset import REGIONS
 from gerdata.synth.mesh import Mesh
 
-SKINS = ("efd5c4", "e6c4ab", "d9ad8a", "c5946c", "aa7650", "8a5a3c", "68432f", "4b3224")  # lightest to darkest
+SKINS = ("e6c5b0", "dcb698", "d0a27e", "c5946c", "aa7650", "8a5a3c", "68432f", "4b3224")  # lightest to darkest
 HAIRS = ("120e0c", "231914", "3d281b", "5d4029", "8c673e", "b6945f", "6e3219", "2b2622", "1e1e2c", "4a352a")
 GREYS = ("8c8a88", "bdbbb8", "6a6866")
 IRISES = ("3b2616", "553a20", "3c5f78", "4b694b", "6e7d87", "271a10")
@@ -111,11 +111,12 @@ def draw_traits(seed: int, person: int, mesh: Mesh) -> Traits:
 
 
 def skin_of(rng: np.random.Generator, tone: float) -> str:
-    """The colour of a tone: between its two neighbours of `SKINS`, each channel 2 % up or down."""
+    """The colour of a tone: between its two neighbours of `SKINS`, a little lighter or darker, redder or yellower."""
     place = tone * (len(SKINS) - 1)
     low = min(int(place), len(SKINS) - 2)
     colour = _rgb(SKINS[low]) * (low + 1 - place) + _rgb(SKINS[low + 1]) * (place - low)
-    return _hex(colour * (1 + rng.normal(0, 0.02, 3)))
+    light, red = rng.normal(0, 0.015), rng.normal(0, 0.02)
+    return _hex(colour * (1 + light + red * np.array((0.4, -0.4, -0.8))))
 
 
 def _shape(rng: np.random.Generator, mesh: Mesh) -> tuple[tuple[str, float], ...]:
