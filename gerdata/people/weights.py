@@ -5,14 +5,12 @@ Nothing is downloaded here (see `gerdata.people.pull`); a file is looked for in 
 
 import hashlib
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from gerdata.errors import MissingError
 from gerdata.people.graphs import LITE_RUNTIME, RUNTIME, needs_other_files
-
-CACHE_VARIABLE = "GERDATA_MODELS"
+from gerdata.store.wheels import cache_folder
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,6 @@ _TABLE = (
     ),
 )
 WEIGHTS = {weight.name: weight for weight in _TABLE}
-
-
-def cache_folder() -> Path:
-    """Where pulled weights lie: `$GERDATA_MODELS`, or `~/.cache/gerdata/models`. It need not exist."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "gerdata" / "models"
 
 
 def cached_path(weight: Weight) -> Path:
