@@ -121,16 +121,39 @@ class SynthRecipe(Recipe):
     n_frames: int = Field(5, ge=1, le=256)
     frame_px: int = Field(224, ge=64, le=512)
     duration_s: float = Field(5.0, ge=1, le=30)
+    style: Literal["avatar", "flat"] = "avatar"  # rendered avatars, or flat drawn people, which need no asset
     min_people: int = Field(3, ge=2, le=40)
     max_people: int = Field(15, ge=2, le=40)
+    rule: Literal["mean-valence", "majority", "salience-weighted", "simulated-raters", "all-same"] = "mean-valence"
+    min_margin: Share = 0.1  # of the rule's verdict; nearer to undecided no group is drawn
     mixed_share: Share = 0.5  # groups whose members do not all feel the same
-    casts: PositiveInt = 400  # sets of drawn people, place and voices; the unit that never crosses a split
+    weak_share: Share = 0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
+    posture_share: Share = 0.5  # members whose posture goes with what they feel
+    max_contagion: Share = 0.3  # how far a feeling moves towards those of the three nearest
+    layouts: tuple[Literal["rows", "crowd", "circle", "queue", "table", "pair", "street"], ...] = Field(
+        ("rows", "crowd", "circle", "queue", "table", "pair", "street"), strict=False, min_length=1
+    )
+    min_head: float = Field(0.13, gt=0, le=0.5)  # the nearest head, chin to crown, as a share of the frame, where all fit in
+    max_head: float = Field(0.26, gt=0, le=0.5)
+    max_pan: float = Field(0.03, ge=0, le=0.05)  # of the frame, from the first to the last moment
+    max_zoom: float = Field(1.05, ge=1, le=1.06)
+    max_shake: float = Field(0.006, ge=0, le=0.01)
+    compressed_share: Share = 0.3  # scenes that went through a JPEG of lower quality before
+    min_compression_quality: int = Field(35, ge=5, le=90)
+    casts: PositiveInt = 400  # flat: sets of drawn people, place and voices; the unit that never crosses a split
+    bank_seed: int = Field(0, ge=0)  # avatars: another seed is other people
+    bank_people: int = Field(80, ge=2, le=4096)
+    cast_size: int = Field(16, ge=2, le=4096)  # avatars that meet each other; the unit that never crosses a split
     jpeg_quality: int = Field(92, ge=50, le=100)
 
     @model_validator(mode="after")
     def _people(self) -> "SynthRecipe":
         if self.min_people > self.max_people:
             raise ValueError("min_people is over max_people")
+        if self.min_head > self.max_head:
+            raise ValueError("min_head is over max_head")
+        if self.style == "flat" and self.rule != "mean-valence":
+            raise ValueError("flat people know the rule mean-valence alone")
         return self
 
 

@@ -79,7 +79,7 @@ class Cast:
 def draw_cast(seed: int, number: int, members: Sequence[int]) -> Cast:
     """Cast `number` of this seed, with these of its members: member i is the same whoever else is asked for."""
     looks = tuple(_look(rng_for(seed, "cast", number, "look", i)) for i in members)
-    return Cast(number, looks, draw_place(rng_for(seed, "cast", number, "place")))
+    return Cast(number, looks, place_by_lot(rng_for(seed, "cast", number, "place")))
 
 
 def _look(rng: np.random.Generator) -> Look:
@@ -115,7 +115,8 @@ def _look(rng: np.random.Generator) -> Look:
     )
 
 
-def draw_place(rng: np.random.Generator) -> Place:
+def place_by_lot(rng: np.random.Generator) -> Place:
+    """A place that knows nothing of who meets there."""
     kind = str(rng.choice(PLACES))
     dry = kind in ("park", "street", "beach")
     return Place(

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from gerdata.chance import rng_for
 from gerdata.recipe import SynthRecipe
 from gerdata.synth.camera import SEATED_M, STATURE_M, Camera, CameraRange, draw_camera
-from gerdata.synth.cast import Place, draw_place
+from gerdata.synth.cast import Place, place_by_lot
 from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import Feeling
 from gerdata.synth.layout import Ground, LayoutName, draw_ground, layouts_for
@@ -44,13 +44,14 @@ class Actor:
 @dataclass(frozen=True)
 class Film:
     """What the camera makes of the light: gain and warmth of all, `defocus_px` of the place, `blur_px` of all, `noise` in
-    grey levels, and a JPEG `compression` that it went through before (0 none, else a quality)."""
+    grey levels with a window `grain` of it, and a JPEG `compression` that it went through before (0 none, else a quality)."""
 
     gain: float
     warmth: float
     defocus_px: float
     blur_px: float
     noise: float
+    grain: int
     compression: int
 
 
@@ -111,7 +112,7 @@ def plan_gathering(recipe: SynthRecipe, bank: BankPlan, seed: int, index: int) -
     ground = draw_ground(rng_for(seed, "ground", index), layout, n)  # type: ignore[arg-type]
     camera = draw_camera(rng_for(seed, "camera", index), ground, _ranges(recipe))
     mood = draw_mood(rng_for(seed, "mood", index), recipe, wanted, ground, salience_of(camera, ground))
-    place = draw_place(rng_for(seed, "place", cast, index // SCENES_A_CAST))
+    place = place_by_lot(rng_for(seed, "place", cast, index // SCENES_A_CAST))
     film = _film(rng_for(seed, "film", index), recipe)
     actors = _actors(rng_for(seed, "actors", index), bank, cast, ground, mood)
     order = np.argsort(-camera.project(ground.x_m, 0.0, ground.z_m)[2])[::-1]
@@ -182,5 +183,6 @@ def _film(rng: np.random.Generator, recipe: SynthRecipe) -> Film:
         defocus_px=float(rng.uniform(0.8, 3.5)),
         blur_px=float(max(0.0, rng.normal(0.1, 0.35))),
         noise=float(rng.uniform(0, 5)),
+        grain=int(rng.integers(1 << 12)),
         compression=quality,
     )

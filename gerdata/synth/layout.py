@@ -70,7 +70,7 @@ def _rows(rng: np.random.Generator, n: int) -> Ground:
 def _crowd(rng: np.random.Generator, n: int) -> Ground:
     """People standing close, as for a picture or before a stage: roughly in rows, nobody quite behind another."""
     x, z = _staggered(n, rng.uniform(0.9, 1.5), rng.uniform(0.46, 0.6), rng.uniform(0.5, 0.8))
-    x, z = x + rng.normal(0, 0.09, n), z + rng.normal(0, 0.12, n)
+    x, z = _apart(x + rng.normal(0, 0.09, n), z + rng.normal(0, 0.12, n), 0.42)
     inwards = -0.3 * x / max(1.0, np.abs(x).max())
     return _ground(rng, x, z, inwards + rng.normal(0, 0.2, n), np.zeros(n, np.bool_))
 

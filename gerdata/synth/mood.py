@@ -41,10 +41,7 @@ def draw_mood(rng: np.random.Generator, recipe: SynthRecipe, wanted: int, ground
     the rule is asked, and set in later the further one stands from where they began.
     """
     n = len(ground)
-    is_mixed = bool(rng.random() < recipe.mixed_share)
-    strength = float(rng.uniform(0, recipe.max_contagion))
-    raters = int(rng.integers(1 << RATERS_SEED_BITS))
-    valences, verdict = _valences(rng, recipe, wanted, is_mixed, strength, ground, salience, raters)
+    valences, verdict = _valences(rng, recipe, wanted, ground, salience)
     weak = rng.random() < recipe.weak_share
     shown = rng.uniform(0.05, 0.3) if weak else rng.uniform(0.88, 1.0)
     origin = int(rng.integers(n))
@@ -62,13 +59,13 @@ def _valences(
     rng: np.random.Generator,
     recipe: SynthRecipe,
     wanted: int,
-    is_mixed: bool,
-    strength: float,
     ground: Ground,
     salience: Values,
-    raters: int,
 ) -> tuple[Values, Verdict]:
     sign, n = (1, 0, -1)[wanted], len(ground)
+    is_mixed = bool(rng.random() < recipe.mixed_share)
+    strength = float(rng.uniform(0, recipe.max_contagion))
+    raters = int(rng.integers(1 << RATERS_SEED_BITS))
     for _ in range(TRIES):
         if recipe.rule == "all-same":
             drawn = sign * rng.uniform(0.5, 1.0, n) if sign else rng.uniform(-0.2, 0.2, n)
