@@ -145,6 +145,22 @@ class SynthRecipe(Recipe):
     bank_people: int = Field(80, ge=2, le=4096)
     cast_size: int = Field(16, ge=2, le=4096)  # avatars that meet each other; the unit that never crosses a split
     jpeg_quality: int = Field(92, ge=50, le=100)
+    voices: int = Field(4, ge=1, le=40)  # of a cast; people of like pitch share one
+    min_events: int = Field(5, ge=0, le=20)  # utterances and the like in 5 s
+    max_events: int = Field(9, ge=0, le=20)
+    max_polyphony: int = Field(4, ge=1, le=20)  # events at once
+    min_snr_db: float = Field(0.0, ge=-20, le=40)  # of an event over the bed, mean powers
+    max_snr_db: float = Field(15.0, ge=-20, le=40)
+    min_babble_db: float = Field(-3.0, ge=-40, le=40)  # talk of others over the ambience
+    max_babble_db: float = Field(9.0, ge=-40, le=40)
+    min_loudness_lufs: float = Field(-35.0, ge=-60, le=-14)  # ITU-R BS.1770-4, of the whole
+    max_loudness_lufs: float = Field(-23.0, ge=-60, le=-14)  # EBU R 128 asks for -23
+    min_rt60_s: float = Field(0.25, ge=0.1, le=3)  # indoors
+    max_rt60_s: float = Field(0.9, ge=0.1, le=3)
+    band_limited_share: Share = 0.2  # scenes heard through a recorder with a narrower band
+    min_cutoff_hz: float = Field(3400.0, ge=1000, le=7800)  # lowest upper edge of that band: a telephone's
+    codec_share: Share = 0.0  # scenes that went through a lossy codec; each costs about 20 ms
+    codecs: tuple[Literal["mp3", "opus"], ...] = Field(("mp3", "opus"), strict=False)
 
     @model_validator(mode="after")
     def _people(self) -> "SynthRecipe":
@@ -154,6 +170,19 @@ class SynthRecipe(Recipe):
             raise ValueError("min_head is over max_head")
         if self.style == "flat" and self.rule != "mean-valence":
             raise ValueError("flat people know the rule mean-valence alone")
+        return self
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "SynthRecipe":
+        for low, high in (
+            ("min_events", "max_events"),
+            ("min_snr_db", "max_snr_db"),
+            ("min_babble_db", "max_babble_db"),
+            ("min_loudness_lufs", "max_loudness_lufs"),
+            ("min_rt60_s", "max_rt60_s"),
+        ):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} is over {high}")
         return self
 
 

@@ -6,11 +6,13 @@ from gerdata.engine.run import Job, even_cuts
 from gerdata.engine.work import Item
 from gerdata.manifest import FORMAT_VERSION
 from gerdata.recipe import SynthRecipe
+from gerdata.store.cache import cache_folder
 from gerdata.store.dataset import Dataset
 from gerdata.store.members import suffixes
 from gerdata.synth.work import name_of
 
 PART_SIZE = 50
+SHARED_FROM = 4  # scenes a cast: with fewer, hardly a sound is used twice, and writing it would only cost disk
 
 
 def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
@@ -20,7 +22,7 @@ def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
         dataset=Dataset(out),
         stage="synth",
         worker="gerdata.synth.work:SynthWorker",
-        settings={"recipe": recipe.model_dump(mode="json"), "seed": seed},
+        settings={"recipe": recipe.model_dump(mode="json"), "seed": seed, "sounds": _shared_sounds(n, recipe)},
         items=[Item(name_of(seed, fingerprint, index), {"index": index}) for index in range(n)],
         cuts=even_cuts(n, PART_SIZE, has_media=True),
         fingerprint={"format": str(FORMAT_VERSION), "stage": "synth", "seed": str(seed), "recipe": fingerprint},
@@ -32,3 +34,8 @@ def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
         protection="synthetic",
         notice="synthetic: drawn people, drawn places, computed sound; nobody in it ever lived",
     )
+
+
+def _shared_sounds(n: int, recipe: SynthRecipe) -> str | None:
+    """The folder in which workers share the sounds of casts, about 4 MB each; None where it does not pay."""
+    return str(cache_folder("sounds")) if n >= SHARED_FROM * recipe.casts else None

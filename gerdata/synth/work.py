@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gerdata.chance import digest_of
@@ -10,9 +11,11 @@ from gerdata.clip import Clip
 from gerdata.engine.work import Expect, Item, Made
 from gerdata.manifest import Row
 from gerdata.recipe import SynthRecipe
+from gerdata.store.cache import Cache
 from gerdata.store.members import encode
 from gerdata.synth.render import render_sample
 from gerdata.synth.scene import ScenePlan, plan_scene
+from gerdata.synth.soundbank import SoundBank
 
 
 class SynthWorker:
@@ -21,10 +24,12 @@ class SynthWorker:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.recipe = SynthRecipe.model_validate(settings["recipe"])
         self.seed = int(settings["seed"])
+        folder = settings.get("sounds")
+        self.bank = SoundBank(Cache(Path(folder) if folder else None))
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
         plan = plan_scene(self.recipe, self.seed, int(item.payload["index"]))
-        sample = render_sample(plan, self.recipe.n_frames, clip_of(plan, item.key, self.recipe, self.seed))
+        sample = render_sample(plan, self.recipe.n_frames, clip_of(plan, item.key, self.recipe, self.seed), self.bank)
         yield Made(Row(sample.clip), members=encode(sample, self.recipe.jpeg_quality))
 
 
