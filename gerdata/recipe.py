@@ -127,13 +127,17 @@ class SynthRecipe(Recipe):
     rule: Literal["mean-valence", "majority", "salience-weighted", "simulated-raters", "all-same"] = "mean-valence"
     min_margin: Share = 0.1  # of the rule's verdict; nearer to undecided no group is drawn
     mixed_share: Share = 0.5  # groups whose members do not all feel the same
-    weak_share: Share = 0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
+    weak_share: Share = (
+        0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
+    )
     posture_share: Share = 0.5  # members whose posture goes with what they feel
     max_contagion: Share = 0.3  # how far a feeling moves towards those of the three nearest
     layouts: tuple[Literal["rows", "crowd", "circle", "queue", "table", "pair", "street"], ...] = Field(
         ("rows", "crowd", "circle", "queue", "table", "pair", "street"), strict=False, min_length=1
     )
-    min_head: float = Field(0.13, gt=0, le=0.5)  # the nearest head, chin to crown, as a share of the frame, where all fit in
+    min_head: float = Field(
+        0.13, gt=0, le=0.5
+    )  # the nearest head, chin to crown, as a share of the frame, where all fit in
     max_head: float = Field(0.26, gt=0, le=0.5)
     max_pan: float = Field(0.03, ge=0, le=0.05)  # of the frame, from the first to the last moment
     max_zoom: float = Field(1.05, ge=1, le=1.06)

@@ -7,7 +7,9 @@ from typing import Any
 def columns(records: list[dict[str, Any]]) -> dict[str, Any]:
     """A list of equal records as one record of lists, through all levels. No records are an empty one."""
     return {
-        key: columns([one[key] for one in records]) if isinstance(records[0][key], dict) else [one[key] for one in records]
+        key: columns([one[key] for one in records])
+        if isinstance(records[0][key], dict)
+        else [one[key] for one in records]
         for key in (records[0] if records else ())
     }
 

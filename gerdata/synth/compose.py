@@ -22,7 +22,9 @@ from gerdata.synth.place import EDGE_PX
 from gerdata.synth.repertoire import Shot
 from gerdata.synth.sprite import BUST_DM, PX_PER_DM, Sprite
 
-NEVER_FLATTER = 0.9  # of a person seen from above, height over width: sprites are drawn at eye level, and faces are not squashed
+NEVER_FLATTER = (
+    0.9  # of a person seen from above, height over width: sprites are drawn at eye level, and faces are not squashed
+)
 APEX, HALF = 0.66, 0.22  # display from which a face shows all, and from which half
 SEEN = 2.0  # visibility of a point in view
 GRAIN_SPARE = 64  # pixels by which the windows of grain may differ
@@ -63,7 +65,9 @@ def render_gathering(plan: Gathering, bank: Bank, times_s: npt.NDArray[np.float6
     t, px = len(times_s), plan.frame_px
     stands = [_stand(plan, bank, actor) for actor in plan.actors]
     ground = backdrop(plan, [(one.x, one.y) for one in stands])
-    shown = Shown(np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, plan.n_people), np.zeros((t, plan.n_people), np.float32))
+    shown = Shown(
+        np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, plan.n_people), np.zeros((t, plan.n_people), np.float32)
+    )
     for i, time_s in enumerate(times_s):
         view = plan.camera.view(float(time_s) / plan.duration_s, float(time_s))
         layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8))
@@ -76,7 +80,9 @@ def render_gathering(plan: Gathering, bank: Bank, times_s: npt.NDArray[np.float6
 def _stand(plan: Gathering, bank: Bank, actor: Actor) -> Stand:
     """The eyes go where the camera sees them, at the height the avatar has; feet come to lie near the ground."""
     whole = bank.sprite(actor.avatar, _shot(plan, actor, "whole", 0.0), 0, plan.mirror)
-    eyes_m = float(whole.body[15:17, 1].mean() - whole.anchor[1]) / whole.scale / 10 + 0.09  # from the ankles, over the soles
+    eyes_m = (
+        float(whole.body[15:17, 1].mean() - whole.anchor[1]) / whole.scale / 10 + 0.09
+    )  # from the ankles, over the soles
     at = np.array([actor.x_m]), np.array([actor.z_m])
     x, y, scale = (float(one[0]) for one in plan.camera.project(at[0], eyes_m, at[1]))
     _, foot_y, _ = (float(one[0]) for one in plan.camera.project(at[0], 0.0, at[1]))
@@ -120,9 +126,7 @@ def _draw_people(
     return out
 
 
-def _placed(
-    stand: Stand, sprite: Sprite, view: View, time_s: float, px: int
-) -> Matrix:
+def _placed(stand: Stand, sprite: Sprite, view: View, time_s: float, px: int) -> Matrix:
     """The matrix from pixels of the sprite to pixels of the frame: scaled, leaning a little from the feet, moved."""
     actor, (pan_x, pan_y, zoom) = stand.actor, view
     turn = 2 * np.pi * actor.sway_hz * time_s + actor.phase
@@ -158,7 +162,9 @@ def _filmed(plan: Gathering, canvas: Frames, i: int) -> Frames:
         frame = cv2.GaussianBlur(frame, (0, 0), film.blur_px)
     if film.noise >= 0.5:
         y, x = (film.grain + 37 * i) % GRAIN_SPARE, (film.grain // GRAIN_SPARE + 11 * i) % GRAIN_SPARE
-        grain = _grain(plan.frame_px + GRAIN_SPARE)[y : y + plan.frame_px, x : x + plan.frame_px] * np.float32(film.noise)
+        grain = _grain(plan.frame_px + GRAIN_SPARE)[y : y + plan.frame_px, x : x + plan.frame_px] * np.float32(
+            film.noise
+        )
         frame = cv2.add(frame, grain, dtype=cv2.CV_8U)
     if film.compression:
         frame = decode_jpeg(encode_jpeg(np.ascontiguousarray(frame), film.compression))
@@ -180,7 +186,7 @@ def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Own
     matrices = np.stack([matrix for _, matrix in placed])
     points = np.stack([np.concatenate([sprite.face, sprite.body]) for sprite, _ in placed])
     xy = points[..., :2] @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
-    inside = ((xy >= 0) & (xy < px)).all(2)
+    inside = np.asarray((xy >= 0) & (xy < px)).all(2)
     at = np.clip(xy, 0, px - 1).astype(np.intp)
     is_own = inside & (owners[at[..., 1], at[..., 0]] <= np.arange(1, len(placed) + 1)[:, None])
     shown.structure.faces[i] = np.where(inside[:, :68, None], xy[:, :68], np.nan)
@@ -193,5 +199,5 @@ def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Own
     corners = np.stack([box[:, [0, 2, 0, 2]], box[:, [1, 1, 3, 3]]], 2) @ matrices[:, :, :2].transpose(0, 2, 1)
     corners += matrices[:, None, :, 2]
     low, high = np.clip(corners.min(1), 0, px), np.clip(corners.max(1), 0, px)
-    is_there = (high > low).all(1)[:, None]
+    is_there = np.asarray(high > low).all(1)[:, None]
     shown.structure.heads[i] = np.where(is_there, np.concatenate([low, high], 1), np.nan)

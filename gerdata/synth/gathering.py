@@ -14,13 +14,17 @@ from pydantic import TypeAdapter
 
 from gerdata.chance import rng_for
 from gerdata.recipe import SynthRecipe
+from gerdata.synth.acoustics import Room, draw_room
 from gerdata.synth.camera import SEATED_M, STATURE_M, Camera, CameraRange, draw_camera
 from gerdata.synth.cast import Place, place_by_lot
 from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import Feeling
+from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
 from gerdata.synth.layout import Ground, LayoutName, draw_ground, layouts_for
 from gerdata.synth.mood import Mood, draw_mood
 from gerdata.synth.repertoire import BankPlan
+from gerdata.synth.traits import pitch_of
+from gerdata.synth.vocal import Voice
 
 SCENES_A_CAST = 10  # in a row with one cast, so that its sprites are at hand
 
@@ -71,13 +75,18 @@ class Gathering:
     label_rule: str
     label_soft: tuple[float, ...]
     label_margin: float
+    raters: int
     layout: LayoutName
     has_table: bool
     mirror: bool
     place: Place
     camera: Camera
     film: Film
+    room: Room
+    voices: tuple[Voice, ...]
+    bed: Bed
     actors: tuple[Actor, ...]
+    events: tuple[SoundEvent, ...]
 
     @property
     def n_people(self) -> int:
@@ -85,16 +94,17 @@ class Gathering:
         return len(self.actors)
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values; actors as columns, so that names are written once."""
+        """The plan as JSON values; people, events and voices as columns, so that names are written once."""
         flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return {**flat, "actors": columns(flat["actors"])}
+        return {**flat, **{name: columns(flat[name]) for name in _LISTS}}
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "Gathering":
         """Inverse of `to_json`. A plan with missing or mistyped values raises `pydantic.ValidationError`."""
-        return _ADAPTER.validate_python({**flat, "actors": rows(flat["actors"])})
+        return _ADAPTER.validate_python({**flat, **{name: rows(flat[name]) for name in _LISTS}})
 
 
+_LISTS = ("actors", "events", "voices")
 _ADAPTER = TypeAdapter(Gathering)
 
 
@@ -113,9 +123,14 @@ def plan_gathering(recipe: SynthRecipe, bank: BankPlan, seed: int, index: int) -
     camera = draw_camera(rng_for(seed, "camera", index), ground, _ranges(recipe))
     mood = draw_mood(rng_for(seed, "mood", index), recipe, wanted, ground, salience_of(camera, ground))
     place = place_by_lot(rng_for(seed, "place", cast, index // SCENES_A_CAST))
-    film = _film(rng_for(seed, "film", index), recipe)
-    actors = _actors(rng_for(seed, "actors", index), bank, cast, ground, mood)
-    order = np.argsort(-camera.project(ground.x_m, 0.0, ground.z_m)[2])[::-1]
+    order = np.argsort(camera.project(ground.x_m, 0.0, ground.z_m)[2], kind="stable")
+    placed = _actors(rng_for(seed, "actors", index), bank, cast, ground, mood)
+    actors = tuple(placed[int(i)] for i in order)
+    voices = draw_voices(bank.seed, cast, recipe.voices)
+    room = draw_room(
+        rng_for(bank.seed, "cast", cast, "room", place.kind), place.kind, (recipe.min_rt60_s, recipe.max_rt60_s)
+    )
+    speakers = [_speaker(bank, camera, one) for one in actors]
     raw = Gathering(
         style="avatar",
         bank=bank,
@@ -126,13 +141,18 @@ def plan_gathering(recipe: SynthRecipe, bank: BankPlan, seed: int, index: int) -
         label_rule=recipe.rule,
         label_soft=mood.verdict.soft,
         label_margin=mood.verdict.margin,
+        raters=mood.raters,
         layout=layout,  # type: ignore[arg-type]
         has_table=ground.has_table,
         mirror=bool(chance.random() < 0.5),
         place=place,
         camera=camera,
-        film=film,
-        actors=tuple(actors[int(i)] for i in order),
+        film=_film(rng_for(seed, "film", index), recipe),
+        room=room,
+        voices=voices,
+        bed=draw_bed(rng_for(seed, "bed", index), place.kind, recipe),
+        actors=actors,
+        events=draw_events(rng_for(seed, "events", index), speakers, voices, mood.voiced, recipe),
     )
     return Gathering.from_json(rounded(raw.to_json()))
 
@@ -173,6 +193,12 @@ def _actors(rng: np.random.Generator, bank: BankPlan, cast: int, ground: Ground,
         )
         for i in range(n)
     ]
+
+
+def _speaker(bank: BankPlan, camera: Camera, actor: Actor) -> Speaker:
+    """What is heard of somebody: as far as the camera is, which has the microphone."""
+    away = float(np.hypot(actor.x_m + camera.x_m, actor.z_m + camera.z_m))
+    return Speaker(actor.feeling.valence, actor.feeling.anger, pitch_of(bank.seed, actor.avatar), max(0.5, away))
 
 
 def _film(rng: np.random.Generator, recipe: SynthRecipe) -> Film:

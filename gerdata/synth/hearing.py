@@ -6,11 +6,13 @@ same numbers whatever the class, so loudness and busyness tell nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from gerdata.chance import rng_for
 from gerdata.recipe import SynthRecipe
+from gerdata.synth.acoustics import Room
 from gerdata.synth.surroundings import AMBIENCES
 from gerdata.synth.utterances import LENGTHS_S, duration_s
 from gerdata.synth.vocal import Voice
@@ -62,6 +64,21 @@ class Speaker:
     anger: float
     pitch_hz: float
     distance_m: float
+
+
+class Audible(Protocol):
+    """A plan that can be heard, whatever is seen of it."""
+
+    @property
+    def duration_s(self) -> float: ...
+    @property
+    def room(self) -> Room: ...
+    @property
+    def voices(self) -> tuple[Voice, ...]: ...
+    @property
+    def bed(self) -> Bed: ...
+    @property
+    def events(self) -> tuple[SoundEvent, ...]: ...
 
 
 def draw_voices(seed: int, cast: int, n: int) -> tuple[Voice, ...]:

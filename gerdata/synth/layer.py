@@ -13,7 +13,9 @@ SHIFT = 4  # cv2's fractional bits
 
 Owners = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
-View = tuple[float, float, float]  # how the camera moved since the first moment: x, y in shares of the frame, and enlargement
+View = tuple[
+    float, float, float
+]  # how the camera moved since the first moment: x, y in shares of the frame, and enlargement
 
 
 @dataclass(frozen=True)

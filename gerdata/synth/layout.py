@@ -37,7 +37,14 @@ def layouts_for(n: int, allowed: tuple[LayoutName, ...]) -> tuple[LayoutName, ..
 
     Never empty: a crowd takes anybody.
     """
-    fits = {"pair": n == 2, "table": 3 <= n <= 8, "circle": 3 <= n <= 8, "queue": 3 <= n <= 7, "rows": n >= 4, "street": n <= 12}
+    fits = {
+        "pair": n == 2,
+        "table": 3 <= n <= 8,
+        "circle": 3 <= n <= 8,
+        "queue": 3 <= n <= 7,
+        "rows": n >= 4,
+        "street": n <= 12,
+    }
     return tuple(name for name in allowed if fits.get(name, True)) or ("crowd",)
 
 

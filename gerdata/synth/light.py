@@ -64,7 +64,11 @@ def shade(posed: Posed, triangle: Ints, weights: Floats, light: Light) -> Floats
 
 
 def _surface(
-    posed: Posed, corners: Ints, weights: Floats, at: Floats, layer: np.ndarray  # type: ignore[type-arg]
+    posed: Posed,
+    corners: Ints,
+    weights: Floats,
+    at: Floats,
+    layer: np.ndarray,  # type: ignore[type-arg]
 ) -> tuple[Floats, Floats, Floats]:
     """Albedo, shine and openness by layer. What has light of its own (glints) is brighter than white."""
     figure, traits = posed.figure, posed.figure.traits
@@ -84,7 +88,11 @@ def _surface(
             albedo[is_eye] += 1.2 * glint[:, None]
             upper = 0.6 + 0.4 * smooth(0.5, 0.1, ways[:, 1])
             open_to[is_eye] = upper * np.clip(open_to[is_eye] * 1.5 + 0.35, 0, 1)
-    for part, colour, level in ((TEETH, skin.TEETH_WHITE, 0.9), (TONGUE, skin.TONGUE_RED, 0.5), (LASHES, (skin.LASH,) * 3, 1.0)):
+    for part, colour, level in (
+        (TEETH, skin.TEETH_WHITE, 0.9),
+        (TONGUE, skin.TONGUE_RED, 0.5),
+        (LASHES, (skin.LASH,) * 3, 1.0),
+    ):
         chosen = layer == part
         albedo[chosen] = colour
         open_to[chosen] = level * (np.clip(1.3 - x[chosen] / 0.42, 0.3, 1) if part == TEETH else 1)
@@ -109,7 +117,12 @@ def _gaze(posed: Posed) -> Floats:
 
 
 def _lit(
-    albedo: Floats, shine: Floats, open_to: Floats, facing: Floats, layer: np.ndarray, light: Light  # type: ignore[type-arg]
+    albedo: Floats,
+    shine: Floats,
+    open_to: Floats,
+    facing: Floats,
+    layer: np.ndarray,
+    light: Light,  # type: ignore[type-arg]
 ) -> Floats:
     way = light.direction()
     key = light.key * np.clip((facing @ way + WRAP) / (1 + WRAP), 0, 1) ** 1.3 * (0.35 + 0.65 * open_to)

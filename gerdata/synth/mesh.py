@@ -110,7 +110,9 @@ def move(vertices: Floats, target: Target, amount: float) -> None:
     vertices[target[0]] += np.float32(amount) * target[1]
 
 
-def _bones(bones: dict[str, Floats], canonical: Floats, triangles: Ints, parts: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+def _bones(
+    bones: dict[str, Floats], canonical: Floats, triangles: Ints, parts: npt.NDArray[np.uint8]
+) -> dict[str, Floats]:
     """The rig's weights; eyes, teeth, tongue and lashes, which it leaves to face bones, go with the head whole."""
     inside = np.unique(triangles[parts != BODY])
     out = {name: weights.copy() for name, weights in bones.items()}
@@ -143,4 +145,3 @@ def _openness(canonical: Floats, triangles: Ints, parts: npt.NDArray[np.uint8]) 
         seen += weight * open_to
         looked += weight
     return np.where(near & (looked > 0), seen / (looked + 1e-6), OPEN_SKY).astype(np.float32)
-

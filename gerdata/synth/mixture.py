@@ -12,9 +12,8 @@ from scipy import signal
 
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.media.codec import round_trip
-from gerdata.synth.hearing import Bed, SoundEvent
+from gerdata.synth.hearing import Audible, Bed, SoundEvent
 from gerdata.synth.loudness import loudness_lufs
-from gerdata.synth.scene import ScenePlan
 from gerdata.synth.soundbank import SoundBank, Steps, default_bank
 from gerdata.synth.vocal import Signal
 
@@ -36,7 +35,7 @@ class Mixture:
     turned_down: float
 
 
-def render_audio(plan: ScenePlan, bank: SoundBank | None = None) -> Audio:
+def render_audio(plan: Audible, bank: SoundBank | None = None) -> Audio:
     """The sound of a scene, `float32 [N]` at 16 kHz mono, N = round(duration * 16000), within +-`HEADROOM`.
 
     Every event's mean power over its length is `snr_db` over the mean power of the bed, before the band is limited; the
@@ -53,7 +52,7 @@ def render_audio(plan: ScenePlan, bank: SoundBank | None = None) -> Audio:
     return _coded(out, plan.bed)
 
 
-def render_stems(plan: ScenePlan, bank: SoundBank | None = None) -> Mixture:
+def render_stems(plan: Audible, bank: SoundBank | None = None) -> Mixture:
     """The same with its parts, for truth and for checks."""
     bank = bank or default_bank()
     bed = _bed(plan, bank)
@@ -68,7 +67,7 @@ def render_stems(plan: ScenePlan, bank: SoundBank | None = None) -> Mixture:
     return Mixture(render_audio(plan, bank), heard[0], tuple(heard[1:]), turned_down)
 
 
-def _bed(plan: ScenePlan, bank: SoundBank) -> Signal:
+def _bed(plan: Audible, bank: SoundBank) -> Signal:
     """Ambience at RMS 1 and the talk of others, `float32 [N]`; silence where neither is there."""
     n, bed = round(plan.duration_s * SAMPLE_RATE_HZ), plan.bed
     out = np.zeros(n, np.float32)
@@ -81,7 +80,7 @@ def _bed(plan: ScenePlan, bank: SoundBank) -> Signal:
     return out
 
 
-def _event(plan: ScenePlan, event: SoundEvent, bank: SoundBank, level: np.float32) -> tuple[int, Signal]:
+def _event(plan: Audible, event: SoundEvent, bank: SoundBank, level: np.float32) -> tuple[int, Signal]:
     """An event's first sample and its sound with its echo, cut at the end of the scene, over a bed of this level."""
     start = round(event.start_s * SAMPLE_RATE_HZ)
     room_s = round(plan.duration_s * SAMPLE_RATE_HZ) - start

@@ -12,6 +12,7 @@ from gerdata.synth.rule import Verdict, class_of, judge
 
 TRIES = 48  # draws of valences until the rule says the wanted class clearly; then all feel the same
 RATERS_SEED_BITS = 31
+WEAK = 0.3  # of what is felt, and less: hardly let out
 NEIGHBOURS = 3  # who is caught from
 SPREAD_S_PER_M = 0.25  # how long a feeling takes to the next; assumption
 POSTURES = {  # what fits a feeling, and what fits all: shared ones keep a posture alone from telling the class
@@ -26,12 +27,15 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mood:
-    """For each of P people a `Feeling`, a posture and how lively they move (0 to 1); and the verdict of the rule."""
+    """For each of P people a `Feeling`, a posture and how lively they move (0 to 1); how much is let out by voice (0 to 1);
+    the verdict of the rule, and the seed of its raters."""
 
     feelings: tuple[Feeling, ...]
     postures: tuple[str, ...]
     liveliness: Values
+    voiced: float
     verdict: Verdict
+    raters: int
 
 
 def draw_mood(rng: np.random.Generator, recipe: SynthRecipe, wanted: int, ground: Ground, salience: Values) -> Mood:
@@ -41,18 +45,19 @@ def draw_mood(rng: np.random.Generator, recipe: SynthRecipe, wanted: int, ground
     the rule is asked, and set in later the further one stands from where they began.
     """
     n = len(ground)
-    valences, verdict = _valences(rng, recipe, wanted, ground, salience)
-    weak = rng.random() < recipe.weak_share
-    shown = rng.uniform(0.05, 0.3) if weak else rng.uniform(0.88, 1.0)
+    raters = int(rng.integers(1 << RATERS_SEED_BITS))
+    valences, verdict = _valences(rng, recipe, wanted, ground, (salience, raters))
+    shown, voiced = (_let_out(rng, recipe.weak_share) for _ in range(2))
+    is_weak = shown < WEAK
     origin = int(rng.integers(n))
     delay_s = SPREAD_S_PER_M * np.hypot(ground.x_m - ground.x_m[origin], ground.z_m - ground.z_m[origin])
     feelings = tuple(
         _feeling(rng, float(v), float(shown), recipe.duration_s, float(late))
         for v, late in zip(valences, delay_s, strict=True)
     )
-    postures = tuple(_posture(rng, float(v), recipe.posture_share, weak) for v in valences)
-    lively = np.clip(np.abs(valences) - 0.3, 0, 1) * (0.0 if weak else 1.0) * rng.uniform(0, 1, n)
-    return Mood(feelings, postures, lively, verdict)
+    postures = tuple(_posture(rng, float(v), recipe.posture_share, is_weak) for v in valences)
+    lively = np.clip(np.abs(valences) - 0.3, 0, 1) * (not is_weak) * rng.uniform(0, 1, n)
+    return Mood(feelings, postures, lively, voiced, verdict, raters)
 
 
 def _valences(
@@ -60,22 +65,27 @@ def _valences(
     recipe: SynthRecipe,
     wanted: int,
     ground: Ground,
-    salience: Values,
+    seen_by: tuple[Values, int],
 ) -> tuple[Values, Verdict]:
     sign, n = (1, 0, -1)[wanted], len(ground)
     is_mixed = bool(rng.random() < recipe.mixed_share)
     strength = float(rng.uniform(0, recipe.max_contagion))
-    raters = int(rng.integers(1 << RATERS_SEED_BITS))
     for _ in range(TRIES):
         if recipe.rule == "all-same":
             drawn = sign * rng.uniform(0.5, 1.0, n) if sign else rng.uniform(-0.2, 0.2, n)
         else:
             drawn = _caught(draw_valences(rng, n, sign, is_mixed), ground, strength)
-        verdict = judge(recipe.rule, drawn, salience, raters)
+        verdict = judge(recipe.rule, drawn, *seen_by)
         if verdict.label == wanted and verdict.margin >= recipe.min_margin:
             return drawn, verdict
     drawn = np.full(n, 0.65 * sign)
-    return drawn, judge(recipe.rule, drawn, salience, raters)
+    return drawn, judge(recipe.rule, drawn, *seen_by)
+
+
+def _let_out(rng: np.random.Generator, weak_share: float) -> float:
+    """How much of what is felt is let out in one sense; in a share of scenes hardly anything."""
+    strong, weak = rng.uniform(0.88, 1.0), rng.uniform(0.05, WEAK)
+    return float(weak if rng.random() < weak_share else strong)
 
 
 def _caught(valences: Values, ground: Ground, strength: float) -> Values:

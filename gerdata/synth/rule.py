@@ -18,7 +18,10 @@ RULES: tuple[RuleName, ...] = ("mean-valence", "majority", "salience-weighted", 
 THRESHOLD = 0.3  # valence beyond which one member, or a group's mean, is positive or negative: an own convention
 SOFTNESS = 8.0  # steepness of the soft label of a mean: 0.1 from a threshold is about 70 : 30
 RATERS = 9
-RATER_BIAS, RATER_NOISE = 0.06, 0.08  # standard deviations, in valence: one rater's taste, and of one glance; assumption
+RATER_BIAS, RATER_NOISE = (
+    0.06,
+    0.08,
+)  # standard deviations, in valence: one rater's taste, and of one glance; assumption
 GLANCE_SHARE = 0.7  # of the members that one rater looks at; assumption
 
 Values = npt.NDArray[np.float64]

@@ -12,6 +12,7 @@ from gerdata.chance import rng_for
 from gerdata.recipe import SynthRecipe
 from gerdata.synth.acoustics import Room, draw_room
 from gerdata.synth.cast import Look, Place, draw_cast
+from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import RULE, Feeling, draw_valences, label_of
 from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
 from gerdata.synth.seating import Seat, draw_seats
@@ -86,12 +87,12 @@ class ScenePlan:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; people and events as columns, so that names are written once."""
         flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return {**flat, "people": _columns(flat["people"]), "events": _columns(flat["events"])}
+        return {**flat, "people": columns(flat["people"]), "events": columns(flat["events"])}
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "ScenePlan":
         """Inverse of `to_json`. A plan with missing or mistyped values raises `pydantic.ValidationError`."""
-        return _ADAPTER.validate_python({**flat, "people": _rows(flat["people"]), "events": _rows(flat["events"])})
+        return _ADAPTER.validate_python({**flat, "people": rows(flat["people"]), "events": rows(flat["events"])})
 
 
 _ADAPTER = TypeAdapter(ScenePlan)
@@ -139,7 +140,7 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
         people=people,
         events=draw_events(rng_for(seed, "events", index), speakers, voices, voiced, recipe),
     )
-    return ScenePlan.from_json(_rounded(raw.to_json()))
+    return ScenePlan.from_json(rounded(raw.to_json()))
 
 
 def _turn(seed: int, name: str, index: int, size: int) -> int:
@@ -190,29 +191,6 @@ def _camera(rng: np.random.Generator) -> Camera:
         warmth=float(rng.uniform(-1, 1)),
         side=float(rng.choice((-1.0, 1.0))),
     )
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A list of equal records as one record of lists, through all levels."""
-    return {
-        key: _columns([row[key] for row in rows]) if isinstance(rows[0][key], dict) else [row[key] for row in rows]
-        for key in (rows[0] if rows else ())
-    }
-
-
-def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Inverse of `_columns`."""
-    parts = {key: _rows(value) if isinstance(value, Mapping) else value for key, value in columns.items()}
-    return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
-
-
-def _rounded(value: Any) -> Any:
-    """The same JSON with every number at 4 decimals: short, and equal wherever the last bits of sums differ."""
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def valences(plan: ScenePlan) -> npt.NDArray[np.float64]:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gerdata.synth.figure import EYEWEAR, HANGING, SHELL, Figure, Posed, express, stand
+from gerdata.synth.hair import azimuth
 from gerdata.synth.landmark import EARS, NOSE, face_points
 from gerdata.synth.light import Light, shade
-from gerdata.synth.hair import azimuth
 from gerdata.synth.mesh import BODY, Floats, Ints, Mesh
 from gerdata.synth.posture import Stance
 from gerdata.synth.raster import Picture, rasterise
@@ -115,7 +115,11 @@ def paint(posed: Posed, canvas: Canvas, window: Box, light: Light) -> tuple[npt.
     drawn = picture.triangle[hit] if chosen is None else chosen[picture.triangle[hit]]
     image[hit, :3] = shade(posed, drawn, corner, light)
     image[hit, 3] = 1
-    small = cv2.resize(image, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) if hit.any() else np.zeros((y1 - y0, x1 - x0, 4))
+    small = (
+        cv2.resize(image, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+        if hit.any()
+        else np.zeros((y1 - y0, x1 - x0, 4))
+    )
     rgba = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.minimum(rgba, rgba[..., 3:]), picture
 
@@ -218,4 +222,3 @@ def _seen(xy: Floats, depth: Floats, picture: Picture, window: Box, reach: float
     nearest = picture.depth[rows, columns]
     seen = inside & (nearest > -np.inf) & (depth >= nearest - reach)
     return np.concatenate([xy, np.where(seen, 2, 1)[:, None]], 1).astype(np.float32)
-

@@ -86,9 +86,7 @@ class Traits:
 def draw_traits(seed: int, person: int, mesh: Mesh) -> Traits:
     """Person number `person` of a seed; the same whoever else is drawn."""
     rng = rng_for(seed, "avatar", person, "build")
-    sex = float(rng.beta(0.5, 0.5))
-    child = float(rng.uniform(0.35, 0.75)) if rng.random() < CHILD_SHARE else 0.0
-    old = 0.0 if child else float(0.8 * rng.random() ** 1.7)
+    sex, child, old = _sex_and_age(rng)
     ancestry = rng.dirichlet((0.6, 0.6, 0.6))
     tone = float(rng_for(seed, "avatar", person, "skin").random())
     build: dict[str, Any] = {
@@ -108,6 +106,20 @@ def draw_traits(seed: int, person: int, mesh: Mesh) -> Traits:
     traits = {**build, **face, **hair, **_clothes(rng_for(seed, "avatar", person, "clothes"))}
     rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in traits.items()}
     return Traits(**rounded)
+
+
+def pitch_of(seed: int, person: int) -> float:
+    """The pitch in Hz that goes with an avatar's build, without drawing the avatar; range: assumption."""
+    sex, child, _ = _sex_and_age(rng_for(seed, "avatar", person, "build"))
+    own = float(rng_for(seed, "avatar", person, "voice").uniform(0.92, 1.08))
+    return (215 - 120 * sex) * own * (1.35 if child else 1.0)
+
+
+def _sex_and_age(rng: np.random.Generator) -> tuple[float, float, float]:
+    """How masculine, how much of a child, and how old: the first draws of a build."""
+    sex = float(rng.beta(0.5, 0.5))
+    child = float(rng.uniform(0.35, 0.75)) if rng.random() < CHILD_SHARE else 0.0
+    return sex, child, 0.0 if child else float(0.8 * rng.random() ** 1.7)
 
 
 def skin_of(rng: np.random.Generator, tone: float) -> str:
@@ -154,7 +166,11 @@ def _hair(rng: np.random.Generator, sex: float, old: float, is_child: bool) -> d
     if is_child:
         chances[0] = 0
     grey = old > 0.38 and rng.random() < 0.3 + 0.8 * old
-    colour = str(rng.choice(GREYS if grey else HAIRS, p=None if grey else (0.2, 0.19, 0.15, 0.11, 0.09, 0.07, 0.07, 0.06, 0.03, 0.03)))
+    colour = str(
+        rng.choice(
+            GREYS if grey else HAIRS, p=None if grey else (0.2, 0.19, 0.15, 0.11, 0.09, 0.07, 0.07, 0.06, 0.03, 0.03)
+        )
+    )
     return {
         "hair": _hex(_rgb(colour) * rng.uniform(0.85, 1.2)),
         "style": str(rng.choice([name for name, _, _ in STYLES], p=chances / chances.sum())),

@@ -36,7 +36,9 @@ def test_soft_labels_sum_to_one_and_agree_with_the_label(rule: str, valences: li
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "simulated-raters"])
-@given(people=st.lists(st.tuples(st.floats(-1, 1), st.floats(0.01, 5)), min_size=1, max_size=12), seed=st.integers(0, 99))
+@given(
+    people=st.lists(st.tuples(st.floats(-1, 1), st.floats(0.01, 5)), min_size=1, max_size=12), seed=st.integers(0, 99)
+)
 @settings(max_examples=60, deadline=None)
 def test_who_is_named_first_does_not_matter(rule: str, people: list[tuple[float, float]], seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(people))
