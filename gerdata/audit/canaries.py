@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gerdata.audit.verdict import Verdict
 from gerdata.errors import DatasetError
+from gerdata.store.audits import Verdict
 from gerdata.store.tar import read_at, walk
 
 LEAST = 6  # bytes of a word that is searched for; shorter ones occur by chance

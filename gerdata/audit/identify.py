@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from gerdata.audit.linear import NAME, Features, Labels, Linear, nearest
 from gerdata.audit.statistics import named_right, permuted
-from gerdata.audit.verdict import Figure, Status, Verdict
 from gerdata.chance import rng_for
+from gerdata.store.audits import Figure, Status, Verdict
 
 LEAST_IDENTITIES, LEAST_PICTURES = 30, 10
 FUSED, FUSED_TIMES = 5, 4  # pictures together, and in how many ways they are put together

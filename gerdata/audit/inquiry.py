@@ -3,8 +3,6 @@
 import csv
 import dataclasses
 import datetime
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +21,14 @@ from gerdata.audit.residual import faces_left, residual, witness
 from gerdata.audit.sightings import Sighting, mask_of, sighting
 from gerdata.audit.speakers import heard
 from gerdata.audit.utility import Fate, fate_of, quarantine, utility
-from gerdata.audit.verdict import Verdict
 from gerdata.audit.voices import speakers
 from gerdata.clip import Points
 from gerdata.errors import LabelError
 from gerdata.people.weights import WEIGHTS
 from gerdata.privacy.heads import head_finder
-from gerdata.store.audits import audit_path
-from gerdata.store.commit import make_folder, write_atomic
+from gerdata.store.audits import AuditDocument, Used, Verdict
 from gerdata.store.dataset import HEADER, REJECTS, sha256_of_file
 
-FORMAT_VERSION = 1
 SEEN_SCORE = 0.5  # of a head in the clear frame, where the recipe tracked none
 ATTACKERS = ("centerface", "face-full-range", "voice-embedder")
 _COLUMNS = {"source", "identity", "speaker", "gender"}
@@ -59,19 +54,6 @@ class _Gathered:
     heard: list[tuple[Features, Features, Person, int]] = dataclasses.field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Audit:
-    """The verdicts, and whether too many or too uneven a share was quarantined."""
-
-    verdicts: tuple[Verdict, ...]
-    is_skewed: bool
-    document: dict[str, Any]
-
-    @property
-    def has_failed(self) -> bool:
-        return any(one.status == "failed" for one in self.verdicts)
-
-
 def read_identities(path: Path) -> dict[str, Person]:
     """Known people by source: a CSV with the columns source (path below its root, or file name) and identity, speaker or
     both, and gender. `LabelError` for other columns or a source named twice with different people."""
@@ -93,8 +75,11 @@ def read_identities(path: Path) -> dict[str, Person]:
     return out
 
 
-def inquire(evidence: Evidence, known: dict[str, Person], seed: int) -> Audit:
-    """All attacks. `MissingError` where the third detector is not installed."""
+def inquire(evidence: Evidence, known: dict[str, Person], seed: int) -> tuple[AuditDocument, bool]:
+    """All attacks; and whether too many or too uneven a share was quarantined.
+
+    `MissingError` where the third detector is not installed.
+    """
     gathered = _Gathered()
     for number, exhibit in enumerate(evidence.exhibits()):
         _gather(gathered, exhibit, known, number)
@@ -110,7 +95,7 @@ def inquire(evidence: Evidence, known: dict[str, Person], seed: int) -> Audit:
     fates = _fates(evidence)
     verdict, is_skewed = quarantine(fates)
     verdicts.append(verdict if fates else Verdict("quarantine", "skipped", "no private index of what was read"))
-    return Audit(tuple(verdicts), is_skewed, _document(evidence, verdicts))
+    return _document(evidence, verdicts), is_skewed
 
 
 def _gather(out: _Gathered, exhibit: Exhibit, known: dict[str, Person], number: int) -> None:
@@ -212,36 +197,18 @@ def _fates(evidence: Evidence) -> list[Fate]:
     return out
 
 
-def _document(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _document(evidence: Evidence, verdicts: Sequence[Verdict]) -> AuditDocument:
     used = [WEIGHTS[name] for name in ATTACKERS]
-    return {
-        "format_version": FORMAT_VERSION,
-        "dataset": sha256_of_file(evidence.dataset.root / HEADER),
-        "stage": evidence.header.stage,
-        "protection": evidence.header.protection,
-        "clips": len(evidence.rows),
-        "gerdata": __version__,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "weights": [{"name": one.name, "package": one.requirement, "sha256": one.sha256} for one in used],
-        "verdicts": [_finite(dataclasses.asdict(one)) for one in verdicts],
-    }
-
-
-def _finite(told: Any) -> Any:
-    """The same, with None for what is no number: JSON has no NaN."""
-    if isinstance(told, dict):
-        return {name: _finite(value) for name, value in told.items()}
-    if isinstance(told, list | tuple):
-        return [_finite(value) for value in told]
-    return None if isinstance(told, float) and not math.isfinite(told) else told
-
-
-def write(audit: Audit, folder: Path) -> Path:
-    """The document, named for the dataset it is of."""
-    make_folder(folder)
-    path = audit_path(folder, audit.document["dataset"])
-    write_atomic(path, (json.dumps(audit.document, indent=1, ensure_ascii=True) + "\n").encode())
-    return path
+    return AuditDocument(
+        dataset=sha256_of_file(evidence.dataset.root / HEADER),
+        stage=evidence.header.stage,
+        protection=evidence.header.protection,
+        clips=len(evidence.rows),
+        gerdata=__version__,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        weights=tuple(Used(one.name, one.requirement, one.sha256) for one in used),
+        verdicts=tuple(verdicts),
+    )
 
 
 def need_models() -> None:

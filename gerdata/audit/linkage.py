@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gerdata.audit.statistics import rate
-from gerdata.audit.verdict import Verdict
 from gerdata.clip import SAMPLE_RATE_HZ, Audio, Clip, Frames
+from gerdata.store.audits import Verdict
 
 Floats = npt.NDArray[np.float64]
 SIDE, SECONDS = 16, 16  # of a picture, in pixels; of an envelope, in parts of the clip

@@ -8,7 +8,7 @@ import numpy as np
 
 from gerdata.audit.linear import NAME, Features, Labels, Linear
 from gerdata.audit.statistics import clopper_pearson, rate
-from gerdata.audit.verdict import Figure, Verdict
+from gerdata.store.audits import Figure, Verdict
 
 MOST_QUARANTINED, MOST_RATIO = 0.05, 2.0
 LEAST_TESTED = 100

@@ -30,7 +30,8 @@ def audit(
     Example: gerdata audit workspace/protected --identities people.csv
     """
     from gerdata.audit.evidence import Evidence
-    from gerdata.audit.inquiry import inquire, need_models, read_identities, write
+    from gerdata.audit.inquiry import inquire, need_models, read_identities
+    from gerdata.store.audits import write_audit
     from gerdata.store.dataset import Dataset, rows_of
     from gerdata.store.private import look_private
 
@@ -46,17 +47,18 @@ def audit(
     if shared.dry_run:
         say(shared, "audit", folder, f"would attack {len(rows)} clips → {folder}", status="planned", clips=len(rows))
         return
-    done = inquire(Evidence(target, header, rows, private), known, shared.seed)
-    path = write(done, folder)
-    for verdict in done.verdicts:
+    document, is_skewed = inquire(Evidence(target, header, rows, private), known, shared.seed)
+    path = write_audit(document, folder)
+    for verdict in document.verdicts:
         note(shared, f"{verdict.status:12} {verdict.part}: {verdict.why}")
     counts = {
-        status: sum(one.status == status for one in done.verdicts) for status in {v.status for v in done.verdicts}
+        status: sum(one.status == status for one in document.verdicts)
+        for status in {v.status for v in document.verdicts}
     }
     line = f"{len(rows)} clips · {', '.join(f'{n} {status}' for status, n in sorted(counts.items()))} → {path}"
-    status = "failed" if done.has_failed else "quarantine" if done.is_skewed else "ok"
-    say(shared, "audit", path, line, **{**done.document, "status": status})
-    if done.has_failed:
+    status = "failed" if document.has_failed else "quarantine" if is_skewed else "ok"
+    say(shared, "audit", path, line, **{**document.to_json(), "status": status})
+    if document.has_failed:
         raise typer.Exit(FindingError.exit_code)
-    if done.is_skewed:
+    if is_skewed:
         raise typer.Exit(RejectsError.exit_code)
