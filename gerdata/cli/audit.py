@@ -17,7 +17,9 @@ def audit(
     ] = None,
     identities: Annotated[
         Path | None,
-        typer.Option(help="CSV: source, identity, speaker, gender; who is known to be seen and heard, to attack with."),
+        typer.Option(
+            help="CSV: source, identity, speaker, gender, sentence; who is known to be seen and heard, to attack with."
+        ),
     ] = None,
     *,
     shared: Work,
@@ -30,7 +32,8 @@ def audit(
     Example: gerdata audit workspace/protected --identities people.csv
     """
     from gerdata.audit.evidence import Evidence
-    from gerdata.audit.inquiry import inquire, need_models, read_identities
+    from gerdata.audit.inquiry import inquire, need_models
+    from gerdata.audit.known import read_identities
     from gerdata.store.audits import write_audit
     from gerdata.store.dataset import Dataset, rows_of
     from gerdata.store.private import look_private
