@@ -8,18 +8,19 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from gerdata import __version__
+from gerdata.audit.beside import beside
 from gerdata.audit.canaries import canaries
 from gerdata.audit.embedder import MANIFEST, WEIGHT, face_embedder, name_of
 from gerdata.audit.evidence import Evidence
 from gerdata.audit.gather import Gathered, listened
 from gerdata.audit.identify import Views, identify
 from gerdata.audit.known import Person
-from gerdata.audit.linkage import linkage
+from gerdata.audit.linkage import envelope_of, linkage, picture_of
 from gerdata.audit.residual import residual, witness
 from gerdata.audit.sentences import PART as SENTENCES
 from gerdata.audit.sentences import sentences
 from gerdata.audit.speakers import embedder
-from gerdata.audit.utility import Fate, fate_of, quarantine, utility
+from gerdata.audit.utility import Fate, Taught, fate_of, quarantine, utility
 from gerdata.audit.voices import speakers
 from gerdata.audit.words import FILES, words_left
 from gerdata.audit.words import PART as WORDS
@@ -31,8 +32,10 @@ from gerdata.store.dataset import HEADER, REJECTS, sha256_of_file
 ATTACKERS = ("centerface", "face-full-range")
 
 
-def inquire(evidence: Evidence, known: dict[str, Person], seed: int) -> tuple[AuditDocument, bool]:
-    """All attacks; and whether too many or too uneven a share was quarantined.
+def inquire(
+    evidence: Evidence, known: dict[str, Person], seed: int, other: Evidence | None = None
+) -> tuple[AuditDocument, bool]:
+    """All attacks, those with `other` beside it, too; and whether too many or too uneven a share was quarantined.
 
     `MissingError` where the third detector is not installed.
     """
@@ -41,19 +44,22 @@ def inquire(evidence: Evidence, known: dict[str, Person], seed: int) -> tuple[Au
     for number, exhibit in enumerate(evidence.exhibits()):
         gathered.add(exhibit, number)
     sources = list(evidence.index.values())
-    ids = [row.clip.id for row in evidence.rows]
+    names = [name for row in evidence.rows for name in (row.clip.id, row.clip.group) if name]
     public = frozenset((*evidence.header.classes, "unlabelled", evidence.dataset.root.name))
     verdicts = [residual(gathered.left, [evidence.header.n_frames] * len(gathered.left))]
     verdicts += _faces(gathered, seed)
     verdicts += [_voices(gathered, seed), _sentences(gathered, seed)]
     verdicts.append(words_left(gathered.words, seed) if numbers else Verdict(WORDS, "skipped", why_none))
     verdicts += _sources(gathered)
-    verdicts.append(canaries(evidence.dataset.root, sources, ids, public))
-    verdicts.append(_labels(gathered, evidence.header.classes))
+    verdicts.append(canaries(evidence.dataset.root, sources, names, public))
+    verdicts.append(_labels(gathered, evidence))
     fates = _fates(evidence)
     verdict, is_skewed = quarantine(fates)
     verdicts.append(verdict if fates else Verdict("quarantine", "skipped", "no private index of what was read"))
-    return _document(evidence, verdicts, bool(numbers)), is_skewed
+    verdicts += beside(evidence, other) if other else ()
+    document = _document(evidence, verdicts, bool(numbers))
+    digest = sha256_of_file(other.dataset.root / HEADER) if other else None
+    return document.model_copy(update={"beside": digest}), is_skewed
 
 
 def _faces(gathered: Gathered, seed: int) -> list[Verdict]:
@@ -115,14 +121,21 @@ def _sources(gathered: Gathered) -> list[Verdict]:
     return [linkage(what, columns[k], columns[k + 3]) for k, what in enumerate(("picture", "sound", "row"))]
 
 
-def _labels(gathered: Gathered, classes: Sequence[str]) -> Verdict:
+def _labels(gathered: Gathered, evidence: Evidence) -> Verdict:
+    classes = list(evidence.header.classes)
     own = [i for i, (label, split) in enumerate(gathered.labels) if label in classes and split]
     if not own:
         return Verdict("labels kept", "skipped", "no labelled clips with a split and their originals")
-    label = np.array([list(classes).index(str(gathered.labels[i][0])) for i in own])
+    label = np.array([classes.index(str(gathered.labels[i][0])) for i in own])
     is_test = np.array([gathered.labels[i][1] == "test" for i in own])
     released, clear = (np.stack([np.concatenate(gathered.pairs[i][k : k + 2]) for i in own]) for k in (0, 3))
-    return utility(clear, released, label, is_test, classes)
+    told = [(c, s) for c, s in evidence.refused() if c.label in classes and c.split]
+    refused = None
+    if told:
+        x = np.stack([np.concatenate([picture_of(sample.frames), envelope_of(sample.audio)]) for _, sample in told])
+        theirs = np.array([classes.index(str(clip.label)) for clip, _ in told])
+        refused = Taught(x, theirs, np.array([clip.split == "test" for clip, _ in told]))
+    return utility(Taught(clear, label, is_test), Taught(released, label, is_test), classes, refused)
 
 
 def _fates(evidence: Evidence) -> list[Fate]:

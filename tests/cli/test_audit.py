@@ -1,10 +1,15 @@
 """`gerdata audit` from the command line: a protected workspace attacked, its document, who reads it, what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import Gerdata
+
+from gerdata.manifest import REJECTS_SCHEMA
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def test_who_is_known_must_be_a_table_with_its_columns(gerdata: Gerdata, workspa
     (tmp_path / "who.csv").write_text("file,name\na,b\n")
     ran = gerdata("audit", "--workspace", workspace, "--identities", tmp_path / "who.csv")
     assert ran.code == 2
-    assert "expected the columns source, identity, speaker, gender" in ran.err
+    assert "expected the columns source, identity, speaker, gender, sentence" in ran.err
 
 
 def test_what_is_no_dataset_is_refused_in_one_sentence(gerdata: Gerdata, tmp_path: Path) -> None:
@@ -70,3 +75,36 @@ def test_what_is_no_dataset_is_refused_in_one_sentence(gerdata: Gerdata, tmp_pat
 def test_the_help_says_what_the_statuses_are(gerdata: Gerdata) -> None:
     told = gerdata("audit", "--help").out
     assert "underpowered" in told
+
+
+def test_releases_of_one_key_share_no_name_and_a_copy_does(gerdata: Gerdata, workspace: Path) -> None:
+    ran = gerdata("shard", "--synthetic-rate", 0, "--workspace", workspace, "--release", "other", "--quiet")
+    assert ran.code == 0, ran.err
+    shards = workspace / "shards"
+    ran = gerdata("audit", shards / "other", "--beside", shards / "early", "--workspace", workspace, "--json")
+    told = json.loads(ran.out)
+    parts = {one["part"]: one for one in told["verdicts"]}
+    assert parts["linkage to another release by names"]["status"] == "passed"
+    assert parts["linkage to another release by bytes"]["figures"][0]["value"] == 1  # the same media under new names
+    assert parts["source linkage by picture"]["status"] == "reported"  # the key leads back to the originals
+    assert told["beside"] is not None
+    protected = workspace / "protected"
+    ran = gerdata(
+        "audit", protected, "--beside", protected, "--workspace", workspace, "--out", workspace / "copy", "--json"
+    )
+    assert ran.code == 4
+    parts = {one["part"]: one["status"] for one in json.loads(ran.out)["verdicts"]}
+    assert parts["linkage to another release by names"] == "failed"
+    assert gerdata("audit", protected, "--beside", workspace / "ingested", "--workspace", workspace).code == 2
+
+
+def test_much_quarantine_is_exit_three(gerdata: Gerdata, workspace: Path, tmp_path: Path) -> None:
+    """Of a copy of which all clips but one were quarantined."""
+    shutil.copytree(workspace / "protected", tmp_path / "protected")
+    ids = sorted(pq.read_table(tmp_path / "protected/manifest.parquet", columns=["id"])["id"].to_pylist())
+    rejected = [{"id": one, "reason": "residual-face", "detail": ""} for one in ids[1:]]
+    pq.write_table(pa.Table.from_pylist(rejected, schema=REJECTS_SCHEMA), tmp_path / "protected/rejects.parquet")
+    ran = gerdata("audit", tmp_path / "protected", "--workspace", workspace, "--out", tmp_path, "--limit", 1, "--json")
+    assert ran.code == 3, ran.err
+    assert json.loads(ran.out)["status"] == "quarantine"
+    assert f"{len(ids) - 1} of {len(ids)} refused" in ran.err
