@@ -8,7 +8,6 @@ Weights are bytes with a scale and a least value for each tensor, some are float
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from gerdata.errors import MissingError
-from gerdata.people.weights import WEIGHTS, load
+from gerdata.audit.learned import MANIFEST, WEIGHT
+from gerdata.people.weights import load
 
 Crops = npt.NDArray[np.uint8] | npt.NDArray[np.float64]
-WEIGHT, MANIFEST = "face-embedder", "face-embedder-manifest"
 INPUT_PX, DIMENSIONS, BATCH = 150, 128, 16
 MEAN_RGB = (122.782, 117.001, 104.298)
 BLOCKS = ("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3", "128_down", "128_1", "128_2", "256_down", "256_1",
@@ -65,20 +63,6 @@ class FaceEmbedder:
         own = self.weights
         y = functional.conv2d(x, own[f"{name}/conv/filters"], own[f"{name}/conv/bias"], stride, padding)
         return y * own[f"{name}/scale/weights"].view(1, -1, 1, 1) + own[f"{name}/scale/biases"].view(1, -1, 1, 1)
-
-
-@cache
-def face_embedder() -> FaceEmbedder | None:
-    """The process's one network, or None where it was not pulled."""
-    try:
-        return FaceEmbedder()
-    except MissingError:
-        return None
-
-
-def name_of() -> str:
-    """What the attacker is called in a document."""
-    return f"face network {WEIGHTS[WEIGHT].requirement} with a linear head"
 
 
 def _unpacked(data: bytes, manifest: Any) -> dict[str, torch.Tensor]:

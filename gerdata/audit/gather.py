@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gerdata.audit.embedder import face_embedder
 from gerdata.audit.evidence import Exhibit
 from gerdata.audit.identify import mark_of
 from gerdata.audit.known import Person
+from gerdata.audit.learned import face_embedder
 from gerdata.audit.linear import Features
 from gerdata.audit.linkage import envelope_of, picture_of, row_of
 from gerdata.audit.residual import faces_left

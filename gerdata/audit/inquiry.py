@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 from gerdata import __version__
 from gerdata.audit.beside import beside
 from gerdata.audit.canaries import canaries
-from gerdata.audit.embedder import MANIFEST, WEIGHT, face_embedder, name_of
 from gerdata.audit.evidence import Evidence
 from gerdata.audit.gather import Gathered, listened
 from gerdata.audit.identify import Views, identify
 from gerdata.audit.known import Person
+from gerdata.audit.learned import MANIFEST, WEIGHT, name_of
 from gerdata.audit.linkage import envelope_of, linkage, picture_of
 from gerdata.audit.residual import residual, witness
 from gerdata.audit.sentences import PART as SENTENCES
@@ -57,7 +57,7 @@ def inquire(
     verdict, is_skewed = quarantine(fates)
     verdicts.append(verdict if fates else Verdict("quarantine", "skipped", "no private index of what was read"))
     verdicts += beside(evidence, other) if other else ()
-    document = _document(evidence, verdicts, bool(numbers))
+    document = _document(evidence, verdicts, gathered)
     digest = sha256_of_file(other.dataset.root / HEADER) if other else None
     return document.model_copy(update={"beside": digest}), is_skewed
 
@@ -153,9 +153,13 @@ def _fates(evidence: Evidence) -> list[Fate]:
     return out
 
 
-def _document(evidence: Evidence, verdicts: Sequence[Verdict], listens: bool) -> AuditDocument:
-    names = [*ATTACKERS, *(("voice-embedder",) if embedder() else ()), *((WEIGHT, MANIFEST) if face_embedder() else ())]
-    names += FILES if listens else ()
+def _document(evidence: Evidence, verdicts: Sequence[Verdict], gathered: Gathered) -> AuditDocument:
+    names = [
+        *ATTACKERS,
+        *(("voice-embedder",) if gathered.heard and embedder() else ()),
+        *((WEIGHT, MANIFEST) if any(one.learned for one in gathered.seen) else ()),
+    ]
+    names += FILES if gathered.listened else ()
     used = [WEIGHTS[name] for name in names]
     return AuditDocument(
         dataset=sha256_of_file(evidence.dataset.root / HEADER),

@@ -7,8 +7,8 @@ as loud as others can still be told by length, which is a figure of its own. Dyn
 import librosa
 import numpy as np
 import numpy.typing as npt
-from librosa.sequence import dtw
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.distance import cdist
 
 from gerdata.audit.linear import Features, Labels
 from gerdata.audit.statistics import named_right
@@ -64,10 +64,12 @@ def sentences(clear: list[Features], released: list[Features], sentence: Labels,
 
 def _warped(shapes: list[Features]) -> npt.NDArray[np.float64]:
     """`[N, N]` distances a step of the best warping of each pair."""
+    from librosa.sequence import dtw  # compiles at import, a second
+
     out = np.zeros((len(shapes), len(shapes)))
     for i, one in enumerate(shapes):
         for j in range(i):
-            cost = np.sqrt(np.maximum(((one[:, None] - shapes[j][None]) ** 2).sum(axis=2), 0))
+            cost = cdist(one, shapes[j])
             out[i, j] = out[j, i] = float(dtw(C=cost, backtrack=False)[-1, -1]) / sum(cost.shape)
     return out
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from gerdata.audit.embedder import FaceEmbedder, _unpacked, face_embedder
+from gerdata.audit.embedder import FaceEmbedder, _unpacked
+from gerdata.audit.learned import face_embedder
 from gerdata.audit.sightings import mask_of, sighting
 from gerdata.privacy.heads import head_finder
 
