@@ -1,7 +1,8 @@
 """Which sentence was it? One of a closed set, told by time warping of smoothed mel, with templates of other voices.
 
-The templates are released sounds, protected the same way, so the attacker has adapted to the transform; who is as slow and
-as loud as others can still be told by length, which is a figure of its own. Dynamic time warping: Sakoe and Chiba 1978.
+The templates are released sounds, protected the same way, so the attacker has adapted to the transform. The length of a
+sound alone, which every transform keeps, is an attack of its own; the stronger of both is the answer. Dynamic time warping:
+Sakoe and Chiba 1978.
 """
 
 import librosa
@@ -81,8 +82,8 @@ def _told(away: npt.NDArray[np.float64], sentence: Labels, voice: Labels) -> Lab
 
 
 def _judged(figures: dict[str, Figure], n: int, voices: int) -> tuple[Status, str]:
-    one, chance = figures["released"], 1 / n
-    told = f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] of {n} sentences, chance {chance:.3f}"
+    one, chance = max(figures["released"], figures["length alone"], key=lambda told: told.high), 1 / n
+    told = f"{one.name}: {one.value:.3f} [{one.low:.3f}, {one.high:.3f}] of {n} sentences, chance {chance:.3f}"
     if n < LEAST_SENTENCES or voices < LEAST_VOICES:
         needed = f"{LEAST_SENTENCES} sentences of {LEAST_VOICES} voices are needed"
         return "underpowered", f"{told}; {n} of {voices} voices, {needed}"
