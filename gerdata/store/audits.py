@@ -20,7 +20,7 @@ Number = Annotated[float, BeforeValidator(lambda told: math.nan if told is None 
 
 @dataclass(frozen=True)
 class Figure:
-    """A rate in [0, 1] with its 95 % interval: of `n` trials; NaN where it could not be told; `chance` is what guessing
+    """A rate (of word errors, also over 1) with its 95 % interval: of `n` trials; NaN where not known; `chance` is what guessing
     gives."""
 
     name: str
