@@ -20,8 +20,8 @@ Number = Annotated[float, BeforeValidator(lambda told: math.nan if told is None 
 
 @dataclass(frozen=True)
 class Figure:
-    """A rate (of word errors, also over 1) with its 95 % interval: of `n` trials; NaN where not known; `chance` is what guessing
-    gives."""
+    """A rate (of word errors, also over 1) with its 95 % interval: of `n` trials; NaN where not known; `chance` is what
+    guessing gives."""
 
     name: str
     value: Number
