@@ -12,6 +12,8 @@ from conftest import Gerdata
 from gerdata.audit.beside import beside
 from gerdata.audit.evidence import Evidence
 from gerdata.manifest import REJECTS_SCHEMA
+from gerdata.recipe import ShardRecipe
+from gerdata.shards.release import Target, job_of
 from gerdata.store.dataset import Dataset
 from gerdata.store.private import look_private
 
@@ -95,6 +97,18 @@ def test_releases_of_one_key_share_no_name(gerdata: Gerdata, workspace: Path) ->
     assert parts["source linkage by picture"]["status"] == "reported"  # the key leads back to the originals
     assert told["beside"] is not None
     assert gerdata("audit", shards / "other", "--beside", workspace / "ingested", "--workspace", workspace).code == 2
+
+
+def test_releases_have_orders_of_their_own(workspace: Path) -> None:
+    """Of six releases made with one key and one seed; that all have one order by lot is less likely than 1 in 10^9."""
+    private, parent = look_private(workspace / "private"), Dataset(workspace / "protected")
+    recipe = ShardRecipe(synthetic_rate=0.0)
+    jobs = [job_of([parent], Target(name, workspace / name, workspace), recipe, 0, private) for name in "abcdef"]
+    assert len({tuple(item.payload["member_offset"][0] for item in job.items) for job in jobs}) > 1
+    again = job_of([parent], Target("a", workspace / "a", workspace), recipe, 0, private)
+    assert [item.key for item in again.items] == [item.key for item in jobs[0].items]
+    for name in ("key", "inputs"):
+        assert len({job.fingerprint[name] for job in jobs}) == len(jobs), name
 
 
 def test_a_copy_under_the_same_names_is_found(workspace: Path) -> None:
