@@ -57,7 +57,7 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
     chosen = mix(real, synthetic, recipe.synthetic_rate, seed) if real else split_synthetic(synthetic, recipe, seed)
     if not chosen:
         raise UsageError(f"{', '.join(str(parent.root) for parent in parents)}: no samples to make a release of")
-    chosen = order(chosen, seed)
+    chosen = order(chosen, lambda one: private.pseudonym("order", to.name, seed, one))
     used = sorted({one.parent for one in chosen})
     found = {n: audit_of(parents[n], to.audits) for n in used if headers[n].stage == "protect"}
     told = {n: "\n".join(audit.lines()) for n, audit in found.items() if audit is not None}
@@ -76,11 +76,11 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
         fingerprint={
             "format": str(FORMAT_VERSION),
             "stage": "shard",
-            "key": private.fingerprint("key", b""),
+            "key": private.fingerprint("key", to.name.encode()),  # of each release another, as its names are
             "release": to.name,
             "seed": str(seed),
             "recipe": recipe.fingerprint(),
-            "inputs": private.fingerprint("inputs", _inputs(parents, told).encode()),
+            "inputs": private.fingerprint("inputs", f"{to.name} {_inputs(parents, told)}".encode()),
         },
         recipe=recipe.model_dump(mode="json"),
         seed=seed,

@@ -58,7 +58,7 @@ def test_the_table_is_complete() -> None:
         assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256)
         assert weight.size_bytes > 0
         assert weight.licence
-        assert re.fullmatch(r"[a-z_]+(/[a-z0-9_.]+)+\.(onnx|tflite)", weight.file)
+        assert re.fullmatch(r"[a-z_]+(/[a-z0-9_.-]+)+\.(onnx|tflite|bin|json|txt)", weight.file)
         assert ".." not in weight.file
 
 
