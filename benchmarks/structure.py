@@ -6,6 +6,9 @@ DATA holds mmpose's test files of COCO (14 people in four pictures, `annotations
 people with joints whose face the head finder finds; how many those are is told. OKS: object keypoint similarity with COCO's
 sigmas; PCK: share of labelled joints within a tenth of the longer side of the person's box. NME: mean distance of the 68
 landmarks in distances of the outer eye corners. A missing point counts as infinitely far.
+
+Groups: no joints are known in the other photos, but faces are. Of every face of 24 px and more with all its landmarks, nose and
+eyes of the body beside those of the face mesh: near is a mean distance under a quarter of the face box's height.
 """
 
 import argparse
@@ -45,6 +48,7 @@ class Known(NamedTuple):
     area: float
     box: Plane  # x, y, width, height
     face: Plane | None
+    faces: Plane  # all of the frame, [P, 4]
 
 
 def known(data: Path) -> Iterator[Known]:
@@ -58,7 +62,8 @@ def known(data: Path) -> Iterator[Known]:
             if one["image_id"] == picture["id"] and points[:, 2].any():
                 marks = np.array(one["face_kpts"], np.float64).reshape(68, 3)[:, :2] if one["face_valid"] else None
                 face = _face_of(points[:5], faces)
-                yield Known(frame, points, marks, float(one["area"]), np.array(one["bbox"], np.float64), face)
+                box = np.array(one["bbox"], np.float64)
+                yield Known(frame, points, marks, float(one["area"]), box, face, faces)
 
 
 def _face_of(points: Plane, faces: Plane) -> Plane | None:
@@ -132,14 +137,49 @@ def rules(masks: PersonMask, finder: JointFinder) -> dict[str, Callable[[Known],
     for name, start in starts.items():
         for looks in (1, 2, 3, 4):
             out[f"{name}, {looks}"] = lambda one, start=start, n=looks: after(n, start(one), one.frame, finder)
-    out["as used"] = lambda one: finder.find(one.frame, one.face[None].astype(np.float32))[0].astype(np.float64)
+    out["as used, alone"] = lambda one: finder.find(one.frame, one.face[None].astype(np.float32))[0].astype(np.float64)
+    out["as used"] = lambda one: joints_of(one, finder)
     return out
+
+
+def joints_of(one: Known, finder: JointFinder) -> Plane:
+    """`[17, 3]`, with all other faces of the frame hidden."""
+    at = int((one.faces == one.face).all(axis=1).argmax())
+    return finder.find(one.frame, one.faces.astype(np.float32))[at].astype(np.float64)
+
+
+def groups(data: Path, finder: JointFinder, landmarks: LandmarkFinder) -> tuple[list[float], list[float]]:
+    """Distances of nose and eyes of body and face, in face heights: alone in `faces`, and with all others in it."""
+    heads, alone, together = HeadFinder(), [], []
+    for path in sorted((data / "photos").rglob("*.jp*g")):
+        picture = cv2.imread(str(path))
+        if "mmpose" in path.parts or picture is None or max(picture.shape) > 6000:
+            continue
+        scale = min(1.0, 1280 / max(picture.shape))
+        frame = np.ascontiguousarray(
+            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1]
+        )
+        faces = heads.find(frame, 0.6)[:, :4]
+        marks = landmarks.find(frame, faces)
+        if not 1 < len(faces) <= 40:
+            continue
+        both = finder.find(frame, faces)
+        for p, (face, mark) in enumerate(zip(faces, marks, strict=True)):
+            high = float(face[3] - face[1])
+            if high >= 24 and np.isfinite(mark).all():
+                told = np.stack(
+                    [mark[30], mark[42:48].mean(axis=0), mark[36:42].mean(axis=0)]
+                )  # nose, left and right eye
+                for out, found in ((alone, finder.find(frame, faces[p : p + 1])[0]), (together, both[p])):
+                    out.append(float(np.hypot(*(found[:3, :2] - told).T).mean()) / high)
+    return alone, together
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    everybody = list(known(parser.parse_args().data))
+    data = parser.parse_args().data
+    everybody = list(known(data))
     found = [one for one in everybody if one.face is not None]
     finder, landmarks = JointFinder(), LandmarkFinder()
     n_joints = sum(int((one.joints[:, 2] > 0).sum()) for one in found)
@@ -150,7 +190,7 @@ def main() -> None:
         scores = [oks(place, one) for place, one in zip(places, found, strict=True)]
         near = np.concatenate([pck(place, one) for place, one in zip(places, found, strict=True)])
         print(f"| {name} | {np.mean(scores):.3f} | {min(scores):.2f} | {near.mean():.3f} |")
-    levels = [(finder.find(one.frame, one.face[None].astype(np.float32))[0, :, 2], one.joints[:, 2]) for one in found]
+    levels = [(joints_of(one, finder)[:, 2], one.joints[:, 2]) for one in found]
     ours, theirs = (np.concatenate(side) for side in zip(*levels, strict=True))
     for level, told in ((2, "seen"), (1, "hidden"), (0, "not labelled")):
         print(f"visibility 2 of {told} joints: {np.mean(ours[theirs == level] == 2):.2f} of {(theirs == level).sum()}")
@@ -159,6 +199,9 @@ def main() -> None:
         if one.landmarks is not None:
             errors.append(nme(landmarks.find(one.frame, one.face[None].astype(np.float32))[0], one.landmarks))
     print(f"landmarks: NME {np.mean(errors):.3f} of {len(errors)} faces: " + " ".join(f"{e:.3f}" for e in errors))
+    for name, away in zip(("others shown", "others hidden"), groups(data, finder, landmarks), strict=True):
+        near = np.array(away) < 0.25
+        print(f"groups, {name}: found {np.mean(np.isfinite(away)):.2f}, near {near.mean():.2f} of {len(away)}")
     one = found[0]
     began = time.perf_counter()
     finder.find(one.frame, one.face[None].astype(np.float32))

@@ -121,8 +121,31 @@ def test_whose_joints_they_are() -> None:
     box = FACE[0].astype(np.float64)
     at = np.tile(np.array([[115.0, 60.0]]), (17, 1))
     assert is_of(at, box)
-    assert is_of(at + (0, 29), box)
-    assert not is_of(at + (0, 31), box)  # three quarters of a face that is 40 px high
+    assert is_of(at + (0, 19), box)
+    assert not is_of(at + (0, 21), box)  # half of a face that is 40 px high
+
+
+def test_each_person_is_looked_at_with_all_others_hidden(joint_finder: Callable[..., JointFinder]) -> None:
+    """In a group the model follows whom it likes; and what one look hid is there again in the next."""
+    faces = np.array([[100, 40, 130, 80], [200, 40, 230, 80], [105, 45, 135, 85]], np.float32)
+    frame = np.full((480, 640, 3), 90, np.uint8)
+    shown = []
+
+    def look(seen: np.ndarray, square: Square) -> joints.Seen:
+        shown.append(seen.copy())
+        return joints.Seen(np.zeros((17, 3)), 0.0, square)
+
+    finder = joint_finder(body(START, {}))
+    finder.look = look  # type: ignore[method-assign]
+    finder.find(frame, faces)
+    for person, seen in enumerate(shown):
+        middles = [seen[int(box[1] + box[3]) // 2, int(box[0] + box[2]) // 2, 0] for box in faces]
+        assert middles[person] == 90  # its own face, even where another's box is on it
+        assert middles[1] == (90 if person == 1 else 0)
+        assert middles[0] == (0 if person == 1 else 90)
+        assert seen[300, 300, 0] == 90
+    assert len(shown) == 3
+    assert (frame == 90).all()
 
 
 def test_landmarks_need_the_flag_and_the_right_face(monkeypatch: pytest.MonkeyPatch) -> None:
