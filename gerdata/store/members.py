@@ -81,7 +81,13 @@ def encode_structure(structure: Structure) -> bytes:
 def decode_structure(data: bytes) -> Structure:
     """Inverse of `encode_structure`; `DatasetError` for what is none."""
     try:
-        return Structure(*_unpacked(data, _OF_STRUCTURE, STRUCTURE))
+        structure = Structure(*_unpacked(data, _OF_STRUCTURE, STRUCTURE))
+        visibility = structure.bodies[..., 2]
+        if not (np.isin(visibility, (0, 1, 2)) | np.isnan(visibility)).all():
+            raise ValueError("visibility is 0, 1 or 2")
+        if any(np.isinf(getattr(structure, name)).any() for name in _OF_STRUCTURE):
+            raise ValueError("a place is infinite")
+        return structure
     except ValueError as error:
         raise DatasetError(f"expected heads, bodies and faces in {STRUCTURE} ({error})") from None
 

@@ -193,6 +193,14 @@ def test_what_is_no_limb_maps_is_refused(data: bytes) -> None:
         members.decode_limbs(data)
 
 
+def test_places_and_visibilities_that_are_none_are_refused() -> None:
+    for name, value in (("heads", np.inf), ("bodies", 3.0), ("faces", -np.inf)):
+        structure = Structure.empty(1, 1)
+        getattr(structure, name)[..., -1] = value
+        with pytest.raises(DatasetError, match=r"visibility is|is infinite"):
+            members.decode_structure(members.encode_structure(structure))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 255), st.booleans())
 def test_damage_is_told_or_changes_only_numbers(at: int, by: int, is_structure: bool) -> None:
