@@ -186,7 +186,7 @@ def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Own
     matrices = np.stack([matrix for _, matrix in placed])
     points = np.stack([np.concatenate([sprite.face, sprite.body]) for sprite, _ in placed])
     xy = points[..., :2] @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
-    inside = np.asarray((xy >= 0) & (xy < px)).all(2)
+    inside = np.asarray(((xy >= 0) & (xy < px)).all(2), np.bool_)
     at = np.clip(xy, 0, px - 1).astype(np.intp)
     is_own = inside & (owners[at[..., 1], at[..., 0]] <= np.arange(1, len(placed) + 1)[:, None])
     shown.structure.faces[i] = np.where(inside[:, :68, None], xy[:, :68], np.nan)
@@ -199,5 +199,5 @@ def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Own
     corners = np.stack([box[:, [0, 2, 0, 2]], box[:, [1, 1, 3, 3]]], 2) @ matrices[:, :, :2].transpose(0, 2, 1)
     corners += matrices[:, None, :, 2]
     low, high = np.clip(corners.min(1), 0, px), np.clip(corners.max(1), 0, px)
-    is_there = np.asarray(high > low).all(1)[:, None]
+    is_there = np.asarray((high > low).all(1), np.bool_)[:, None]
     shown.structure.heads[i] = np.where(is_there, np.concatenate([low, high], 1), np.nan)

@@ -66,7 +66,6 @@ class Gathering:
     `mirror` shows all avatars in a mirror, so that the light of their cast falls from the other side.
     """
 
-    style: str
     bank: BankPlan
     cast: int
     frame_px: int
@@ -132,7 +131,6 @@ def plan_gathering(recipe: SynthRecipe, bank: BankPlan, seed: int, index: int) -
     )
     speakers = [_speaker(bank, camera, one) for one in actors]
     raw = Gathering(
-        style="avatar",
         bank=bank,
         cast=cast,
         frame_px=recipe.frame_px,
@@ -163,6 +161,13 @@ def salience_of(camera: Camera, ground: Ground) -> npt.NDArray[np.float64]:
     x, y, scale = camera.project(ground.x_m, crowns, ground.z_m)
     central = np.exp(-((x - 0.5) ** 2 + (y - 0.45) ** 2) / (2 * 0.35**2))
     return np.asarray(scale**2 * central)
+
+
+def salience_of_plan(plan: Gathering) -> npt.NDArray[np.float64]:
+    """The same, of a plan, `[P]`."""
+    x, z, yaw = (np.array([getattr(one, name) for one in plan.actors]) for name in ("x_m", "z_m", "yaw"))
+    sits = np.array([one.posture == "sit" for one in plan.actors])
+    return salience_of(plan.camera, Ground(x, z, yaw, sits))
 
 
 def _turn(seed: int, name: str, index: int, size: int) -> int:

@@ -126,7 +126,13 @@ def _pair(rng: np.random.Generator, n: int) -> Ground:
     """Side by side, turned a little to each other."""
     x = (np.arange(n) - (n - 1) / 2) * rng.uniform(0.55, 0.8)
     turn = -np.sign(x) * rng.uniform(0.1, 0.5)
-    return _ground(rng, x, rng.uniform(0, 0.2, n), turn + rng.normal(0, 0.08, n), np.full(n, rng.random() < 0.3))
+    return _ground(
+        rng,
+        np.asarray(x, np.float64),
+        rng.uniform(0, 0.2, n),
+        turn + rng.normal(0, 0.08, n),
+        np.full(n, rng.random() < 0.3),
+    )
 
 
 def _street(rng: np.random.Generator, n: int) -> Ground:
