@@ -76,7 +76,10 @@ def _pulled(wanted: "list[Weight | Asset]") -> list[Path]:
     from gerdata.synth.asset import repack
 
     weights = [thing for thing in wanted if not isinstance(thing, Asset)]
-    return [*(pull(*weights) if weights else []), *(pull_asset(one, repack) for one in wanted if isinstance(one, Asset))]
+    return [
+        *(pull(*weights) if weights else []),
+        *(pull_asset(one, repack) for one in wanted if isinstance(one, Asset)),
+    ]
 
 
 def _pull(weights: "list[Weight | Asset]", shared: Shared) -> None:

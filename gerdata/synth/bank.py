@@ -179,7 +179,9 @@ def _person(plan: BankPlan, person: int) -> Arrays:
         for rgba, window, made in _stance(plan, person, figure, by_stance[key], light):
             pixels.append(rgba.reshape(-1))
             windows.append(window)
-            truths.append(np.concatenate([made.face.ravel(), made.body.ravel(), made.face_box, made.head_box, made.anchor]))
+            truths.append(
+                np.concatenate([made.face.ravel(), made.body.ravel(), made.face_box, made.head_box, made.anchor])
+            )
     return {
         "pixels": np.concatenate(pixels),
         "windows": np.array(windows, np.int32),
@@ -259,7 +261,9 @@ def _packed(arrays: Arrays) -> bytes:
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED
+            )
     return out.getvalue()
 
 

@@ -17,7 +17,9 @@ SHOULDER, ELBOW, WRIST = (1.7, -2.34, 0.19), (3.31, -4.14, 0.2), (4.53, -5.38, 1
 def coverage(mesh: Mesh, traits: Traits) -> tuple[Floats, Floats]:
     """Margin in decimetres (positive where clothes are, negative where skin shows) and thickness, both `float32 [V]`."""
     c = mesh.canonical
-    sleeves = 2.5 if traits.garment in ("shirt", "jacket", "hoodie", "jumper", "polo-neck") and traits.sleeve > 0 else 0.0
+    sleeves = (
+        2.5 if traits.garment in ("shirt", "jacket", "hoodie", "jumper", "polo-neck") and traits.sleeve > 0 else 0.0
+    )
     end = max(SLEEVES[round(traits.sleeve * 2)], min(sleeves, SLEEVES[2]))
     margin = np.minimum(_below_neck(c, traits), (end - along_arm(c)) * 1.9)
     hands = np.clip(mesh.bones["hand l"] + mesh.bones["hand r"], 0, 1)
@@ -89,5 +91,7 @@ def paint(c: Floats, margin: Floats, traits: Traits) -> Floats:
     legs = y < WAIST_Y
     out[legs] = linear(traits.trousers)
     out[y < SHOES_Y] = linear(traits.trousers)[::-1] * 0.35 + 0.015
-    folds = 0.55 * noise(x * 2.2 + traits.seed % 17, y * 1.3 + c[:, 2]) + 0.45 * noise(x * 5, y * 3.4 + traits.seed % 19)
+    folds = 0.55 * noise(x * 2.2 + traits.seed % 17, y * 1.3 + c[:, 2]) + 0.45 * noise(
+        x * 5, y * 3.4 + traits.seed % 19
+    )
     return np.asarray(out * (0.72 + 0.5 * folds)[:, None], np.float32)

@@ -38,13 +38,20 @@ def frames_of(mesh: Mesh, rest: Floats, traits: Traits) -> Sheet | None:
         lens = []
         for grow in (-BAR, BAR):
             across, high = x * (HALF_WIDTH + grow), y * (HALF_HEIGHT + grow)
-            lens.append(np.stack([eye[0] + across, eye[1] - 0.03 + high, middle[2] + ahead - 0.45 * (across * sign).clip(0) ** 1.5], 1))
+            lens.append(
+                np.stack(
+                    [eye[0] + across, eye[1] - 0.03 + high, middle[2] + ahead - 0.45 * (across * sign).clip(0) ** 1.5],
+                    1,
+                )
+            )
         ribbon(lens[0], lens[1])
         hinge = np.array([eye[0] + sign * HALF_WIDTH, eye[1] + 0.05, middle[2] + ahead - 0.06])
         end = np.array([sign * np.abs(ears[:, 0]).max() * 0.93, eye[1] + 0.02, middle[2] - 0.85])
         arm = np.stack([hinge, end])
         ribbon(arm - (0, BAR, 0), arm + (0, BAR, 0))
-    bridge = np.stack([[right[0] + HALF_WIDTH, 0, 0], [(left + right)[0] / 2, 0.03, 0.05], [left[0] - HALF_WIDTH, 0, 0]])
+    bridge = np.stack(
+        [[right[0] + HALF_WIDTH, 0, 0], [(left + right)[0] / 2, 0.03, 0.05], [left[0] - HALF_WIDTH, 0, 0]]
+    )
     bridge = bridge + np.array([0, middle[1] + 0.01, middle[2] + ahead])
     ribbon(bridge - (0, BAR, 0), bridge + (0, BAR, 0))
     placed = np.concatenate(points).astype(np.float32)

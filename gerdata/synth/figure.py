@@ -70,7 +70,11 @@ def build_figure(mesh: Mesh, traits: Traits) -> Figure:
     scalp = body[growth[body].max(1) > 0] + v if traits.style not in ("bald",) else body[:0]
     clothes = body[worn[body].max(1) > 0] + 2 * v
     groups = [(skin, skin_parts, skin_parts == LASHES), (scalp, SHELL, True), (clothes, CLOTH, False)]
-    extra = [(s, layer) for s, layer in ((hair.hanging(mesh, rest, traits), HANGING), (frames_of(mesh, rest, traits), EYEWEAR)) if s]
+    extra = [
+        (s, layer)
+        for s, layer in ((hair.hanging(mesh, rest, traits), HANGING), (frames_of(mesh, rest, traits), EYEWEAR))
+        if s
+    ]
     start = 3 * v
     for sheet, layer in extra:
         groups.append((sheet.triangles + start, layer, True))
@@ -106,7 +110,9 @@ def build_figure(mesh: Mesh, traits: Traits) -> Figure:
         margin=margin,
         triangles=np.concatenate([group for group, _, _ in groups]).astype(np.int32),
         layer=np.concatenate([np.broadcast_to(np.asarray(layer, np.uint8), len(group)) for group, layer, _ in groups]),
-        two_sided=np.concatenate([np.broadcast_to(np.asarray(both, np.bool_), len(group)) for group, _, both in groups]),
+        two_sided=np.concatenate(
+            [np.broadcast_to(np.asarray(both, np.bool_), len(group)) for group, _, both in groups]
+        ),
         face=(np.nonzero(near)[0].astype(np.int32), skin[near[skin].any(1)].astype(np.int32)),
     )
 
@@ -114,7 +120,9 @@ def build_figure(mesh: Mesh, traits: Traits) -> Figure:
 def shape_of(mesh: Mesh, traits: Traits) -> Floats:
     """A person's vertices at rest, `float32 [V, 3]`: mixed targets of sex, age, weight and ancestry, then local ones."""
     out = mesh.base.copy()
-    ages = dict(zip(AGES, ((1 - traits.old) * (1 - traits.child), traits.old * (1 - traits.child), traits.child), strict=True))
+    ages = dict(
+        zip(AGES, ((1 - traits.old) * (1 - traits.child), traits.old * (1 - traits.child), traits.child), strict=True)
+    )
     weights = {
         "minweight": max(-traits.weight, 0.0),
         "averageweight": 1 - abs(traits.weight),
@@ -130,7 +138,9 @@ def shape_of(mesh: Mesh, traits: Traits) -> Floats:
                     move(out, mesh.targets[f"ancestry/{sex}/{age}/{ancestry}"], share * amount * part)
     for name, amount in traits.shape:
         move(out, mesh.targets[name], amount)
-    teeth = np.unique(mesh.triangles[mesh.parts == TEETH])  # they do not follow all of a face's shape, so they keep a distance
+    teeth = np.unique(
+        mesh.triangles[mesh.parts == TEETH]
+    )  # they do not follow all of a face's shape, so they keep a distance
     out[teeth] = (out[teeth] - out[teeth].mean(0)) * TEETH_SCALE + out[teeth].mean(0) - (0, 0, TEETH_BACK)
     return out
 

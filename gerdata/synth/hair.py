@@ -182,7 +182,9 @@ def _curtain(traits: Traits) -> tuple[Floats, Floats, Ints]:
         back = np.interp(y, (-1.8, -0.9, 0, 0.8), (0.95, 0.9, 1.04, 0.95))
     else:
         begin = np.interp(y, (-2.5, -1.2, -0.4, 0.2, 0.62), (60, 57, 53, 50, 44)) + 5 * traits.hairline
-        wide = np.interp(y, (-2.5, -1.2, -0.5, 0, 0.45, 0.7), (1.04, 0.92, 0.9, 0.88, 0.76, 0.6)) * (0.9 + 0.1 * traits.volume)
+        wide = np.interp(y, (-2.5, -1.2, -0.5, 0, 0.45, 0.7), (1.04, 0.92, 0.9, 0.88, 0.76, 0.6)) * (
+            0.9 + 0.1 * traits.volume
+        )
         front = 0.74 + 0.0 * y
         back = np.interp(y, (-2.5, -1.2, 0, 0.62), (0.8, 0.9, 1.06, 0.95))
     angle = np.radians(180 - np.abs(u) * (180 - begin)) * np.sign(u)

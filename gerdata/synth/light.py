@@ -50,21 +50,30 @@ def shade(posed: Posed, triangle: Ints, weights: Floats, light: Light) -> Floats
     """Display colours `float32 [N, 3]`, 0 to 1, of surface points given by triangle and `[N, 3]` weights of its corners."""
     figure = posed.figure
     corners = figure.triangles[triangle]
-    at = np.zeros((len(corners), 9), np.float32)
-    for k in range(3):
-        share = weights[:, k : k + 1]
-        at[:, :6] += figure.surface[corners[:, k]] * share
-        at[:, 6:] += posed.normals[corners[:, k]] * share
+    at = _blended(figure.surface, corners, weights)
+    facing = _blended(posed.normals, corners, weights)
+    facing /= np.sqrt(np.einsum("nk,nk->n", facing, facing))[:, None] + 1e-6
     layer = figure.layer[triangle]
-    facing = at[:, 6:] / (np.linalg.norm(at[:, 6:], axis=1, keepdims=True) + 1e-6)
     back = figure.two_sided[triangle] & (facing[:, 2] < 0)
     facing[back] *= -1
     albedo, shine, open_to = _surface(posed, corners, weights, at, layer)
     return _lit(albedo, shine, np.clip(open_to, SHADOW_MIN, 1), facing, layer, light)
 
 
+def _blended(values: Floats, corners: Ints, weights: Floats) -> Floats:
+    """Rows per vertex, interpolated within triangles."""
+    out = values[corners[:, 0]] * weights[:, :1]
+    for k in (1, 2):
+        out += values[corners[:, k]] * weights[:, k : k + 1]
+    return np.asarray(out, np.float32)
+
+
 def _surface(
-    posed: Posed, corners: Ints, weights: Floats, at: Floats, layer: np.ndarray  # type: ignore[type-arg]
+    posed: Posed,
+    corners: Ints,
+    weights: Floats,
+    at: Floats,
+    layer: np.ndarray,  # type: ignore[type-arg]
 ) -> tuple[Floats, Floats, Floats]:
     """Albedo, shine and openness by layer. What has light of its own (glints) is brighter than white."""
     figure, traits = posed.figure, posed.figure.traits
@@ -84,7 +93,11 @@ def _surface(
             albedo[is_eye] += 1.2 * glint[:, None]
             upper = 0.6 + 0.4 * smooth(0.5, 0.1, ways[:, 1])
             open_to[is_eye] = upper * np.clip(open_to[is_eye] * 1.5 + 0.35, 0, 1)
-    for part, colour, level in ((TEETH, skin.TEETH_WHITE, 0.9), (TONGUE, skin.TONGUE_RED, 0.5), (LASHES, (skin.LASH,) * 3, 1.0)):
+    for part, colour, level in (
+        (TEETH, skin.TEETH_WHITE, 0.9),
+        (TONGUE, skin.TONGUE_RED, 0.5),
+        (LASHES, (skin.LASH,) * 3, 1.0),
+    ):
         chosen = layer == part
         albedo[chosen] = colour
         open_to[chosen] = level * (np.clip(1.3 - x[chosen] / 0.42, 0.3, 1) if part == TEETH else 1)
@@ -109,7 +122,12 @@ def _gaze(posed: Posed) -> Floats:
 
 
 def _lit(
-    albedo: Floats, shine: Floats, open_to: Floats, facing: Floats, layer: np.ndarray, light: Light  # type: ignore[type-arg]
+    albedo: Floats,
+    shine: Floats,
+    open_to: Floats,
+    facing: Floats,
+    layer: np.ndarray,
+    light: Light,  # type: ignore[type-arg]
 ) -> Floats:
     way = light.direction()
     key = light.key * np.clip((facing @ way + WRAP) / (1 + WRAP), 0, 1) ** 1.3 * (0.35 + 0.65 * open_to)

@@ -82,12 +82,13 @@ def load_mesh() -> Mesh:
 def normals(vertices: Floats, triangles: Ints) -> Floats:
     """Unit normals of the vertices, `float32 [V, 3]`: the mean of their triangles', by area; zero where there are none."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    flat = np.cross(b - a, c - a)
+    p, q = (b - a).T, (c - a).T
+    flat = np.stack([p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]], 1)
     out = np.zeros_like(vertices)
     corners = triangles.T.ravel()
     for axis in range(3):
         out[:, axis] = np.bincount(corners, np.tile(flat[:, axis], 3), len(vertices))
-    return np.asarray(out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-9), np.float32)
+    return np.asarray(out / (np.sqrt(np.einsum("nk,nk->n", out, out))[:, None] + 1e-9), np.float32)
 
 
 def smooth(low: float, high: float, x: npt.ArrayLike) -> Floats:
@@ -110,7 +111,9 @@ def move(vertices: Floats, target: Target, amount: float) -> None:
     vertices[target[0]] += np.float32(amount) * target[1]
 
 
-def _bones(bones: dict[str, Floats], canonical: Floats, triangles: Ints, parts: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+def _bones(
+    bones: dict[str, Floats], canonical: Floats, triangles: Ints, parts: npt.NDArray[np.uint8]
+) -> dict[str, Floats]:
     """The rig's weights; eyes, teeth, tongue and lashes, which it leaves to face bones, go with the head whole."""
     inside = np.unique(triangles[parts != BODY])
     out = {name: weights.copy() for name, weights in bones.items()}
@@ -143,4 +146,3 @@ def _openness(canonical: Floats, triangles: Ints, parts: npt.NDArray[np.uint8]) 
         seen += weight * open_to
         looked += weight
     return np.where(near & (looked > 0), seen / (looked + 1e-6), OPEN_SKY).astype(np.float32)
-

@@ -75,8 +75,9 @@ def _between(values: Floats, triangles: Ints, triangle: Ints, second: Floats, th
 
 def _span(x: Floats, size: int) -> tuple[Ints, Ints]:
     """First and last pixel whose middle is in the range of the corners, and in the picture."""
-    low = np.maximum(np.ceil(x.min(1) - 0.5), 0).astype(np.int32)
-    high = np.minimum(np.floor(x.max(1) - 0.5), size - 1).astype(np.int32)
+    a, b, c = x[:, 0], x[:, 1], x[:, 2]
+    low = np.maximum(np.ceil(np.minimum(np.minimum(a, b), c) - 0.5), 0).astype(np.int32)
+    high = np.minimum(np.floor(np.maximum(np.maximum(a, b), c) - 0.5), size - 1).astype(np.int32)
     return low, high
 
 

@@ -43,14 +43,16 @@ class BankPlan:
     """What a bank holds. Whole figures are drawn at every yaw, busts at one yaw a posture, taking turns."""
 
     seed: int = 0
-    n_people: int = 80
+    n_people: int = 64
     cast_size: int = 16
     yaws: tuple[float, ...] = (-0.22, 0.22)
     intensities: tuple[float, ...] = (0.0, 0.5, 1.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_people <= 4096 or not 1 <= self.cast_size <= self.n_people:
-            raise UsageError(f"expected 1 to 4096 people and casts no larger, came {self.n_people} and {self.cast_size}")
+            raise UsageError(
+                f"expected 1 to 4096 people and casts no larger, came {self.n_people} and {self.cast_size}"
+            )
         if not self.yaws or not all(-0.8 <= yaw <= 0.8 for yaw in self.yaws) or len(set(self.yaws)) < len(self.yaws):
             raise UsageError(f"yaws: expected different numbers of -0.8 to 0.8, came {self.yaws}")
         steps = self.intensities

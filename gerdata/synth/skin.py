@@ -74,7 +74,12 @@ def _beard(c: Floats, lip: Floats, traits: Traits) -> Floats:
     over = np.exp(-(((y + 0.54 + 0.22 * x**2 + rim) / 0.06) ** 4)) * smooth(0.33, 0.24, x) * (z > 1.0)
     chin = jaw * smooth(0.34, 0.24, x)
     share = {"stubble": 0.38, "full": 0.9, "goatee": 0.85, "moustache": 0.85}[traits.beard] * traits.beard_amount
-    where = {"stubble": np.maximum(jaw, over), "full": np.maximum(jaw, over), "goatee": np.maximum(chin, over), "moustache": over}
+    where = {
+        "stubble": np.maximum(jaw, over),
+        "full": np.maximum(jaw, over),
+        "goatee": np.maximum(chin, over),
+        "moustache": over,
+    }
     spots = 0.65 + 0.7 * noise(c[:, 0] * 26, y * 26)
     return np.asarray(np.clip(where[traits.beard] * share * spots * (1 - lip), 0, 0.93), np.float32)
 
@@ -87,7 +92,11 @@ def creases(x: Floats, y: Floats, z: Floats, amounts: dict[int, float], old: flo
 
     face = smooth(0.7, 0.9, z)
     down = np.clip((-0.42 - y) / 0.45, 0, 1)
-    cheek_line = np.exp(-(((x - (0.19 + 0.2 * down)) / (0.028 + 0.012 * down)) ** 2)) * smooth(-0.36, -0.5, y) * smooth(-0.92, -0.72, y)
+    cheek_line = (
+        np.exp(-(((x - (0.19 + 0.2 * down)) / (0.028 + 0.012 * down)) ** 2))
+        * smooth(-0.36, -0.5, y)
+        * smooth(-0.92, -0.72, y)
+    )
     nasolabial = min(0.42 * unit(12) + 0.25 * unit(10) + 0.14 * old, 0.5)
     out = nasolabial * cheek_line * face
     lines = sum(np.exp(-(((y - at - 0.04 * x) / 0.016) ** 2)) for at in (0.41, 0.51, 0.61))
@@ -98,7 +107,11 @@ def creases(x: Floats, y: Floats, z: Floats, amounts: dict[int, float], old: flo
     out = out + 0.25 * unit(9) * np.exp(-(((y + 0.03) / 0.03) ** 2)) * smooth(0.16, 0.1, x) * face
     fan = sum(np.exp(-(((y - 0.0 - slope * (x - 0.48)) / 0.014) ** 2)) for slope in (-0.5, 0.05, 0.6))
     out = out + (0.2 * unit(6) + 0.1 * old) * fan * smooth(0.46, 0.5, x) * smooth(0.66, 0.58, x)
-    mouth = np.exp(-(((x - 0.26 - 0.05 * (-0.72 - y).clip(0, 0.3)) / 0.02) ** 2)) * smooth(-0.68, -0.74, y) * smooth(-0.98, -0.85, y)
+    mouth = (
+        np.exp(-(((x - 0.26 - 0.05 * (-0.72 - y).clip(0, 0.3)) / 0.02) ** 2))
+        * smooth(-0.68, -0.74, y)
+        * smooth(-0.98, -0.85, y)
+    )
     out = out + min(0.3 * unit(15) + 0.12 * old, 0.35) * mouth * face
     chin = np.exp(-(((y + 0.87) / 0.025) ** 2)) * smooth(0.2, 0.1, x)
     return np.asarray(np.clip(out + 0.2 * min(unit(17), 1) * chin * face, 0, 0.5), np.float32)

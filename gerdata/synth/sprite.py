@@ -115,7 +115,11 @@ def paint(posed: Posed, canvas: Canvas, window: Box, light: Light) -> tuple[npt.
     drawn = picture.triangle[hit] if chosen is None else chosen[picture.triangle[hit]]
     image[hit, :3] = shade(posed, drawn, corner, light)
     image[hit, 3] = 1
-    small = cv2.resize(image, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) if hit.any() else np.zeros((y1 - y0, x1 - x0, 4))
+    small = (
+        cv2.resize(image, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+        if hit.any()
+        else np.zeros((y1 - y0, x1 - x0, 4))
+    )
     rgba = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.minimum(rgba, rgba[..., 3:]), picture
 
@@ -124,8 +128,9 @@ def _inside(points: Floats, triangles: Ints, size: tuple[int, int]) -> Ints:
     """Which triangles may touch a picture of this height and width: those with a corner not beyond one of its sides."""
     beyond = [points[:, 0] < 0, points[:, 0] > size[1], points[:, 1] < 0, points[:, 1] > size[0]]
     out = np.zeros(len(triangles), np.bool_)
+    a, b, c = triangles.T
     for side in beyond:
-        out |= side[triangles].all(1)
+        out |= side[a] & side[b] & side[c]
     return np.nonzero(~out)[0].astype(np.int32)
 
 
@@ -218,4 +223,3 @@ def _seen(xy: Floats, depth: Floats, picture: Picture, window: Box, reach: float
     nearest = picture.depth[rows, columns]
     seen = inside & (nearest > -np.inf) & (depth >= nearest - reach)
     return np.concatenate([xy, np.where(seen, 2, 1)[:, None]], 1).astype(np.float32)
-

@@ -154,7 +154,11 @@ def _hair(rng: np.random.Generator, sex: float, old: float, is_child: bool) -> d
     if is_child:
         chances[0] = 0
     grey = old > 0.38 and rng.random() < 0.3 + 0.8 * old
-    colour = str(rng.choice(GREYS if grey else HAIRS, p=None if grey else (0.2, 0.19, 0.15, 0.11, 0.09, 0.07, 0.07, 0.06, 0.03, 0.03)))
+    colour = str(
+        rng.choice(
+            GREYS if grey else HAIRS, p=None if grey else (0.2, 0.19, 0.15, 0.11, 0.09, 0.07, 0.07, 0.06, 0.03, 0.03)
+        )
+    )
     return {
         "hair": _hex(_rgb(colour) * rng.uniform(0.85, 1.2)),
         "style": str(rng.choice([name for name, _, _ in STYLES], p=chances / chances.sum())),
