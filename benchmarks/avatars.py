@@ -1,6 +1,6 @@
 """How avatars look to nets made for photographs: found, marked and read? One bank, one run; and what a sprite costs.
 
-    python benchmarks/avatars.py [--bank DIR] [--each 200] [--markdown]
+    python benchmarks/avatars.py [--bank DIR] [--each 200]
 
 Found: CenterFace at its usual score of .5 on single avatars over plain grounds, head height by chance. Marked: the 468-point
 mesh net against the true 68 points, over the distance of the outer corners of the eyes; partly circular, since the same
@@ -121,7 +121,8 @@ def marked(bank: Bank, each: int) -> str:
         away = np.linalg.norm(told - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
         errors.append(away.mean())
         inner.append(away[17:].mean())
-    return f"marked error over outer-eye distance: all 68 {np.mean(errors):.3f}, inner 51 {np.mean(inner):.3f} (n = {len(errors)})"
+    told = f"all 68 {np.mean(errors):.3f}, inner 51 {np.mean(inner):.3f} (n = {len(errors)})"
+    return f"marked error over outer-eye distance: {told}"
 
 
 def reader() -> LiteModel:
@@ -174,9 +175,8 @@ def main() -> None:
     args = parser.parse_args()
     begin = time.perf_counter()
     bank = build_bank(BankPlan(), args.bank, workers=2)
-    print(
-        f"bank   {len(bank.people)} people, {len(bank.shots())} shots each, {time.perf_counter() - begin:.1f} s to build or check"
-    )
+    took = time.perf_counter() - begin
+    print(f"bank   {len(bank.people)} people, {len(bank.shots())} shots each, {took:.1f} s to build or check")
     for line in (*cost(bank), *found(bank, args.each), marked(bank, args.each), *read(bank, args.each)):
         print(line, flush=True)
 

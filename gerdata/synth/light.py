@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from gerdata.synth import cloth, skin
 from gerdata.synth.figure import CLOTH, EYEWEAR, HANGING, SHELL, Posed
@@ -10,6 +11,7 @@ from gerdata.synth.hair import STYLES
 from gerdata.synth.mesh import BODY, LASHES, LEFT_EYE, RIGHT_EYE, TEETH, TONGUE, Floats, Ints, smooth
 from gerdata.synth.texture import GAMMA, linear
 
+Parts = npt.NDArray[np.uint8]
 WRAP = 0.25  # how far light creeps round an edge
 SHADOW_MIN = 0.16
 SHOULDER = 0.28  # how strongly bright values are held back, so that pale skins do not clip
@@ -73,7 +75,7 @@ def _surface(
     corners: Ints,
     weights: Floats,
     at: Floats,
-    layer: np.ndarray,  # type: ignore[type-arg]
+    layer: Parts,
 ) -> tuple[Floats, Floats, Floats]:
     """Albedo, shine and openness by layer. What has light of its own (glints) is brighter than white."""
     figure, traits = posed.figure, posed.figure.traits
@@ -126,8 +128,8 @@ def _lit(
     shine: Floats,
     open_to: Floats,
     facing: Floats,
-    layer: np.ndarray,
-    light: Light,  # type: ignore[type-arg]
+    layer: Parts,
+    light: Light,
 ) -> Floats:
     way = light.direction()
     key = light.key * np.clip((facing @ way + WRAP) / (1 + WRAP), 0, 1) ** 1.3 * (0.35 + 0.65 * open_to)

@@ -41,7 +41,7 @@ POSTURES = {
     "argue": Posture(((0.45, -0.35, 0.75), (0.1, 0.3, 1.0)), ((0.3, -1.0, 0.1), (-0.1, -0.3, 0.9)), 0.1),
     "crossed": Posture(((0.3, -0.95, 0.3), (-0.95, 0.14, 0.42)), ((0.3, -0.95, 0.25), (-0.95, 0.02, 0.62)), 0.0),
     "hand-to-face": Posture(
-        ((0.12, -0.75, 0.66), (-0.5, 0.95, -0.02)), ((0.15, -1, 0.1), (-0.5, -0.45, 0.8)), 0.12, 0.12
+        ((0.1, -0.62, 0.74), (-0.5, 0.95, -0.08)), ((0.15, -1, 0.1), (-0.5, -0.45, 0.8)), 0.12, 0.12
     ),
     "sit": Posture(
         ((0.2, -1.0, 0.15), (-0.15, -0.35, 0.95)),
@@ -136,7 +136,16 @@ def rig_of(mesh: Mesh, vertices: Floats, stance: Stance) -> Rig:
         pitched = at if name.endswith(("upper-leg", "knee", "ankle")) else (at - pelvis) @ trunk.T + pelvis
         joints[name] = ((pitched - pelvis) @ turn.T + pelvis).astype(np.float32)
     neck = tuple(0.45 * angle for angle in facing)
-    return Rig(limbs, _turned(facing), _turned((neck[0], neck[1], neck[2])), nape, trunk, pelvis, turn, joints)
+    return Rig(
+        limbs,
+        _turned(facing),
+        _turned((neck[0], neck[1], neck[2])),
+        np.asarray(nape, np.float32),
+        trunk,
+        pelvis,
+        turn,
+        joints,
+    )
 
 
 def _limb(

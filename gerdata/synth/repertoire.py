@@ -66,7 +66,8 @@ class BankPlan:
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "BankPlan":
         """Inverse of `to_json`."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in flat.items()})
+        known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
+        return cls(**known)
 
     def fingerprint(self) -> str:
         """Names the bytes of the bank: the plan, the mesh and the state of the renderer."""
