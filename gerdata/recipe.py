@@ -138,6 +138,8 @@ class SynthRecipe(Recipe):
     weak_share: Share = (
         0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
     )
+    show: Share = 1.0  # of what is felt that faces show; 0: they rest
+    voiced: Share = 1.0  # of what is felt that voices let out; 0: they only talk
     posture_share: Share = 0.5  # members whose posture goes with what they feel
     max_contagion: Share = 0.3  # how far a feeling moves towards those of the three nearest
     layouts: tuple[Literal["rows", "crowd", "circle", "queue", "table", "pair", "street"], ...] = Field(

@@ -1,11 +1,13 @@
 """Glasses: two rings, a bridge and two temples as ribbons before the eyes."""
 
 import numpy as np
+import numpy.typing as npt
 
 from gerdata.synth.hair import Sheet
 from gerdata.synth.mesh import Floats, Mesh
 from gerdata.synth.traits import Traits
 
+Doubles = npt.NDArray[np.float64]
 RING = 28  # points around a lens
 HALF_WIDTH, HALF_HEIGHT, BAR = 0.27, 0.215, 0.026  # of a lens; half the width of its rim (decimetres)
 AHEAD = 0.32  # of the middle of the eye
@@ -20,13 +22,13 @@ def frames_of(mesh: Mesh, rest: Floats, traits: Traits) -> Sheet | None:
     middle = (left + right) / 2
     ahead = max(AHEAD, float(rest[_bridge(mesh)][:, 2].max() - middle[2] + 0.03))
     ears = rest[(np.abs(mesh.canonical[:, 1] + 0.02) < 0.05) & (mesh.bones["head"] > 0.9)]
-    points, triangles = [], []
+    points: list[Doubles] = []
+    triangles: list[tuple[int, int, int]] = []
 
-    def ribbon(inner: Floats, outer: Floats) -> None:
-        start = sum(map(len, points))
-        n = len(inner)
+    def ribbon(inner: Doubles, outer: Doubles) -> None:
+        start = sum(len(rows) for rows in points)
         points.append(np.stack([inner, outer], 1).reshape(-1, 3))
-        for i in range(n - 1):
+        for i in range(len(inner) - 1):
             a, b, c, d = (start + 2 * i + k for k in range(4))
             triangles.extend([(a, c, b), (b, c, d)])
 
@@ -60,7 +62,7 @@ def frames_of(mesh: Mesh, rest: Floats, traits: Traits) -> Sheet | None:
     return Sheet(placed, canonical, ones, ones, np.array(triangles, np.int32))
 
 
-def _bridge(mesh: Mesh) -> np.ndarray:  # type: ignore[type-arg]
+def _bridge(mesh: Mesh) -> npt.NDArray[np.int64]:
     """Vertices of the bridge of the nose."""
     c = mesh.canonical
     return np.nonzero((np.abs(c[:, 0]) < 0.1) & (np.abs(c[:, 1]) < 0.08) & (mesh.bones["head"] > 0.5))[0]

@@ -1,4 +1,4 @@
-"""Figure: one avatar's geometry. Built once a person, then posed: skin, clothes, hair and what hangs, in one list of triangles."""
+"""Figure: one avatar's geometry, built once a person, then posed: skin, clothes and hair in one list of triangles."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from gerdata.synth.traits import Traits
 
 SHELL, HANGING, CLOTH, EYEWEAR = 6, 7, 8, 9  # layers beyond the parts of the mesh
 ALWAYS = 9.0  # a margin that is never cut
+SHEET_OPENNESS = 0.8  # to the sky, of what hangs
 LIFT = 0.012  # of the shell over the scalp, decimetres
 TEETH_SCALE, TEETH_BACK = (0.86, 0.95, 0.95), 0.05
 SHELL_FALL = 0.25  # how much of its thickness the shell also rises: hair stands up on the crown
@@ -24,9 +25,9 @@ SHELL_FALL = 0.25  # how much of its thickness the shell also rises: hair stands
 class Figure:
     """A person at rest.
 
-    Points are the mesh's vertices as skin, as shell, as cloth, then those of sheets of their own. Per point: `surface` (canonical
-    position, openness to the sky, margin of the hair, margin of the layer) and `margin` alone (negative is cut away); per
-    triangle: `layer`, `two_sided`.
+    Points are the mesh's vertices as skin, as shell, as cloth, then those of sheets of their own. Per point: `surface`
+    (canonical position, openness to the sky, margin of the hair, margin of the layer) and `margin` alone (negative is cut
+    away); per triangle: `layer`, `two_sided`.
     """
 
     traits: Traits
@@ -41,7 +42,7 @@ class Figure:
     triangles: Ints
     layer: npt.NDArray[np.uint8]
     two_sided: npt.NDArray[np.bool_]
-    face: tuple[Ints, Ints]  # vertices whose normals an expression turns, and all triangles around them
+    face: tuple[Ints, Ints, Ints]  # vertices whose normals an expression turns, all triangles around them, and theirs
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,24 +81,10 @@ def build_figure(mesh: Mesh, traits: Traits) -> Figure:
         groups.append((sheet.triangles + start, layer, True))
         start += len(sheet.points)
     own = [sheet for sheet, _ in extra]
-    moved = np.zeros(v, np.bool_)
-    moved[expressive(mesh)] = True
-    near = np.zeros(v, np.bool_)
-    near[skin[moved[skin].any(1)]] = True
-    always, nothing = np.full(v, ALWAYS, np.float32), np.zeros(0, np.float32)
-    with_head = np.concatenate([nothing, *(sheet.with_head for sheet in own)])
+    with_head = np.concatenate([np.zeros(0, np.float32), *(sheet.with_head for sheet in own)])
     bones = {name: np.zeros(len(with_head), np.float32) for name in mesh.bones}
-    bones["head"], bones["neck"] = with_head, (1 - with_head) * 0.5
-    k = len(with_head)
-    canonical = np.concatenate([*[mesh.canonical] * 3, *(sheet.canonical for sheet in own)])
-    margin = np.concatenate([always, growth, worn, *(sheet.margin for sheet in own)])
-    columns = np.stack(
-        [
-            np.concatenate([*[mesh.openness] * 3, np.full(k, 0.8, np.float32)]),
-            np.concatenate([*[growth] * 3, np.ones(k, np.float32)]),
-            margin,
-        ]
-    )
+    bones["head"], bones["neck"] = with_head, np.asarray((1 - with_head) * 0.5, np.float32)
+    margin = np.concatenate([np.full(v, ALWAYS, np.float32), growth, worn, *(sheet.margin for sheet in own)])
     return Figure(
         traits=traits,
         mesh=mesh,
@@ -106,15 +93,37 @@ def build_figure(mesh: Mesh, traits: Traits) -> Figure:
         cloth=thickness,
         extra=np.concatenate([np.zeros((0, 3), np.float32), *(sheet.points for sheet in own)]),
         bones=bones,
-        surface=np.concatenate([canonical, columns.T], 1).astype(np.float32),
+        surface=_surface(mesh, own, growth, margin),
         margin=margin,
         triangles=np.concatenate([group for group, _, _ in groups]).astype(np.int32),
         layer=np.concatenate([np.broadcast_to(np.asarray(layer, np.uint8), len(group)) for group, layer, _ in groups]),
+<<<<<<< HEAD
         two_sided=np.concatenate(
             [np.broadcast_to(np.asarray(both, np.bool_), len(group)) for group, _, both in groups]
         ),
         face=(np.nonzero(near)[0].astype(np.int32), skin[near[skin].any(1)].astype(np.int32)),
+=======
+        two_sided=np.concatenate([np.broadcast_to(np.asarray(both), len(group)) for group, _, both in groups]),
+        face=_face(mesh, skin),
+>>>>>>> avatar
     )
+
+
+def _surface(mesh: Mesh, sheets: list[hair.Sheet], growth: Floats, margin: Floats) -> Floats:
+    """What is interpolated over triangles: canonical position, openness, margin of the hair and of the layer."""
+    k = sum(len(sheet.points) for sheet in sheets)
+    canonical = np.concatenate([*[mesh.canonical] * 3, *(sheet.canonical for sheet in sheets)])
+    open_to = np.concatenate([*[mesh.openness] * 3, np.full(k, SHEET_OPENNESS, np.float32)])
+    grown = np.concatenate([*[growth] * 3, np.ones(k, np.float32)])
+    return np.concatenate([canonical, np.stack([open_to, grown, margin], 1)], 1).astype(np.float32)
+
+
+def _face(mesh: Mesh, skin: Ints) -> tuple[Ints, Ints, Ints]:
+    moved, near = np.zeros(len(mesh.base), np.bool_), np.zeros(len(mesh.base), np.bool_)
+    moved[expressive(mesh)] = True
+    near[skin[moved[skin].any(1)]] = True
+    ring = skin[near[skin].any(1)].astype(np.int32)
+    return np.nonzero(near)[0].astype(np.int32), ring, np.unique(ring)
 
 
 def shape_of(mesh: Mesh, traits: Traits) -> Floats:
@@ -141,7 +150,14 @@ def shape_of(mesh: Mesh, traits: Traits) -> Floats:
     teeth = np.unique(
         mesh.triangles[mesh.parts == TEETH]
     )  # they do not follow all of a face's shape, so they keep a distance
+<<<<<<< HEAD
     out[teeth] = (out[teeth] - out[teeth].mean(0)) * TEETH_SCALE + out[teeth].mean(0) - (0, 0, TEETH_BACK)
+=======
+    middle = out[teeth].mean(0)
+    out[teeth] = (
+        (out[teeth] - middle) * np.array(TEETH_SCALE, np.float32) + middle - np.array((0, 0, TEETH_BACK), np.float32)
+    )
+>>>>>>> avatar
     return out
 
 
@@ -168,6 +184,6 @@ def express(rest: Posed, amounts: dict[int, float]) -> Posed:
     moved = expressive(figure.mesh)
     points, facing = rest.points.copy(), rest.normals.copy()
     points[moved] = rest.rig.carry(face[moved], {name: weights[moved] for name, weights in figure.mesh.bones.items()})
-    near, ring = figure.face
+    near, ring, _ = figure.face
     facing[near] = normals(points[: len(figure.rest)], ring)[near]
     return Posed(figure, points, facing, rest.rig, rest.gaze, amounts)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from gerdata.synth import cloth, skin
 from gerdata.synth.figure import CLOTH, EYEWEAR, HANGING, SHELL, Posed
@@ -10,6 +11,7 @@ from gerdata.synth.hair import STYLES
 from gerdata.synth.mesh import BODY, LASHES, LEFT_EYE, RIGHT_EYE, TEETH, TONGUE, Floats, Ints, smooth
 from gerdata.synth.texture import GAMMA, linear
 
+Parts = npt.NDArray[np.uint8]
 WRAP = 0.25  # how far light creeps round an edge
 SHADOW_MIN = 0.16
 SHOULDER = 0.28  # how strongly bright values are held back, so that pale skins do not clip
@@ -50,17 +52,22 @@ def shade(posed: Posed, triangle: Ints, weights: Floats, light: Light) -> Floats
     """Display colours `float32 [N, 3]`, 0 to 1, of surface points given by triangle and `[N, 3]` weights of its corners."""
     figure = posed.figure
     corners = figure.triangles[triangle]
-    at = np.zeros((len(corners), 9), np.float32)
-    for k in range(3):
-        share = weights[:, k : k + 1]
-        at[:, :6] += figure.surface[corners[:, k]] * share
-        at[:, 6:] += posed.normals[corners[:, k]] * share
+    at = _blended(figure.surface, corners, weights)
+    facing = _blended(posed.normals, corners, weights)
+    facing /= np.sqrt(np.einsum("nk,nk->n", facing, facing))[:, None] + 1e-6
     layer = figure.layer[triangle]
-    facing = at[:, 6:] / (np.linalg.norm(at[:, 6:], axis=1, keepdims=True) + 1e-6)
     back = figure.two_sided[triangle] & (facing[:, 2] < 0)
     facing[back] *= -1
     albedo, shine, open_to = _surface(posed, corners, weights, at, layer)
     return _lit(albedo, shine, np.clip(open_to, SHADOW_MIN, 1), facing, layer, light)
+
+
+def _blended(values: Floats, corners: Ints, weights: Floats) -> Floats:
+    """Rows per vertex, interpolated within triangles."""
+    out = values[corners[:, 0]] * weights[:, :1]
+    for k in (1, 2):
+        out += values[corners[:, k]] * weights[:, k : k + 1]
+    return np.asarray(out, np.float32)
 
 
 def _surface(
@@ -68,7 +75,11 @@ def _surface(
     corners: Ints,
     weights: Floats,
     at: Floats,
+<<<<<<< HEAD
     layer: np.ndarray,  # type: ignore[type-arg]
+=======
+    layer: Parts,
+>>>>>>> avatar
 ) -> tuple[Floats, Floats, Floats]:
     """Albedo, shine and openness by layer. What has light of its own (glints) is brighter than white."""
     figure, traits = posed.figure, posed.figure.traits
@@ -121,8 +132,13 @@ def _lit(
     shine: Floats,
     open_to: Floats,
     facing: Floats,
+<<<<<<< HEAD
     layer: np.ndarray,
     light: Light,  # type: ignore[type-arg]
+=======
+    layer: Parts,
+    light: Light,
+>>>>>>> avatar
 ) -> Floats:
     way = light.direction()
     key = light.key * np.clip((facing @ way + WRAP) / (1 + WRAP), 0, 1) ** 1.3 * (0.35 + 0.65 * open_to)

@@ -82,12 +82,13 @@ def load_mesh() -> Mesh:
 def normals(vertices: Floats, triangles: Ints) -> Floats:
     """Unit normals of the vertices, `float32 [V, 3]`: the mean of their triangles', by area; zero where there are none."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    flat = np.cross(b - a, c - a)
+    p, q = (b - a).T, (c - a).T
+    flat = np.stack([p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]], 1)
     out = np.zeros_like(vertices)
     corners = triangles.T.ravel()
     for axis in range(3):
         out[:, axis] = np.bincount(corners, np.tile(flat[:, axis], 3), len(vertices))
-    return np.asarray(out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-9), np.float32)
+    return np.asarray(out / (np.sqrt(np.einsum("nk,nk->n", out, out))[:, None] + 1e-9), np.float32)
 
 
 def smooth(low: float, high: float, x: npt.ArrayLike) -> Floats:

@@ -48,6 +48,7 @@ def draw_mood(rng: np.random.Generator, recipe: SynthRecipe, wanted: int, ground
     raters = int(rng.integers(1 << RATERS_SEED_BITS))
     valences, verdict = _valences(rng, recipe, wanted, ground, (salience, raters))
     shown, voiced = (_let_out(rng, recipe.weak_share) for _ in range(2))
+    shown, voiced = shown * recipe.show, voiced * recipe.voiced
     is_weak = shown < WEAK
     origin = int(rng.integers(n))
     delay_s = SPREAD_S_PER_M * np.hypot(ground.x_m - ground.x_m[origin], ground.z_m - ground.z_m[origin])

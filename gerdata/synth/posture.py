@@ -41,7 +41,11 @@ POSTURES = {
     "argue": Posture(((0.45, -0.35, 0.75), (0.1, 0.3, 1.0)), ((0.3, -1.0, 0.1), (-0.1, -0.3, 0.9)), 0.1),
     "crossed": Posture(((0.3, -0.95, 0.3), (-0.95, 0.14, 0.42)), ((0.3, -0.95, 0.25), (-0.95, 0.02, 0.62)), 0.0),
     "hand-to-face": Posture(
+<<<<<<< HEAD
         ((0.12, -0.75, 0.66), (-0.5, 0.95, -0.02)), ((0.15, -1, 0.1), (-0.5, -0.45, 0.8)), 0.12, 0.12
+=======
+        ((0.1, -0.62, 0.74), (-0.5, 0.95, -0.08)), ((0.15, -1, 0.1), (-0.5, -0.45, 0.8)), 0.12, 0.12
+>>>>>>> avatar
     ),
     "sit": Posture(
         ((0.2, -1.0, 0.15), (-0.15, -0.35, 0.95)),
@@ -106,11 +110,11 @@ class Rig:
     def carry(self, points: Floats, bones: dict[str, Floats]) -> Floats:
         """Points `[N, 3]` at rest, carried along with weights `[N]` by bone."""
         out = points.copy()
-        held = points - self.nape
-        for name, rotation in (("head", self.head), ("neck", self.neck)):
-            _blend(out, points, bones[name], held @ rotation.T + self.nape)
-        for name, (rotation, joint, goal) in self.limbs.items():
-            _blend(out, points, bones[name], (points - joint) @ rotation.T + goal)
+        turns = {"head": (self.head, self.nape, self.nape), "neck": (self.neck, self.nape, self.nape), **self.limbs}
+        for name, (rotation, joint, goal) in turns.items():
+            (moved,) = np.nonzero(bones[name] > 0)
+            held = points[moved]
+            out[moved] += bones[name][moved, None] * ((held - joint) @ rotation.T + goal - held)
         above = 1 - np.clip(sum(bones[f"{kind} {side}"] for kind in ("thigh", "shin") for side in "lr"), 0, 1)
         out += above[:, None] * ((out - self.pelvis) @ self.trunk.T + self.pelvis - out)
         return ((out - self.pelvis) @ self.turn.T + self.pelvis).astype(np.float32)
@@ -136,7 +140,16 @@ def rig_of(mesh: Mesh, vertices: Floats, stance: Stance) -> Rig:
         pitched = at if name.endswith(("upper-leg", "knee", "ankle")) else (at - pelvis) @ trunk.T + pelvis
         joints[name] = ((pitched - pelvis) @ turn.T + pelvis).astype(np.float32)
     neck = tuple(0.45 * angle for angle in facing)
-    return Rig(limbs, _turned(facing), _turned((neck[0], neck[1], neck[2])), nape, trunk, pelvis, turn, joints)
+    return Rig(
+        limbs,
+        _turned(facing),
+        _turned((neck[0], neck[1], neck[2])),
+        np.asarray(nape, np.float32),
+        trunk,
+        pelvis,
+        turn,
+        joints,
+    )
 
 
 def _limb(
@@ -161,11 +174,6 @@ def _limb(
     if len(bones) == 3:
         out[f"{bones[2]} {side}"] = (lower, last, end)
     return out
-
-
-def _blend(out: Floats, at: Floats, weight: Floats, goal: Floats) -> None:
-    (moved,) = np.nonzero(weight > 0)
-    out[moved] += weight[moved, None] * (goal[moved] - at[moved])
 
 
 def _rotation(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> Floats:

@@ -31,27 +31,31 @@ def rasterise(
     size: tuple[int, int],
     two_sided: npt.NDArray[np.bool_],
     margin: Floats | None = None,
+    origin: tuple[int, int] = (0, 0),
 ) -> Picture:
     """The nearest triangle of each pixel.
 
     `points: float32 [V, 2]` in pixels (y down), `depth: float32 [V]`, `triangles: int [F, 3]`, `size` height and width,
     `two_sided: bool [F]` where backs are seen too: fronts run counter-clockwise in space, so clockwise with y down. Where
-    `margin: float32 [V]`, interpolated, is negative, a triangle is cut away.
+    `margin: float32 [V]`, interpolated, is negative, a triangle is cut away. `origin` is the column and row of the first
+    pixel: a part of a picture is bit by bit what the whole has there.
     """
     height, width = size
     corners = points[triangles].astype(np.float32)
     x, y = corners[..., 0], corners[..., 1]
     area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    x0, x1 = _span(x, width)
-    y0, y1 = _span(y, height)
+    left, top = origin
+    x0, x1 = _span(x, left, width)
+    y0, y1 = _span(y, top, height)
     shown = (area < -FLAT_PX2) | (two_sided & (np.abs(area) > FLAT_PX2))
-    (kept,) = np.nonzero(shown & (x1 >= x0) & (y1 >= y0))
+    (found,) = np.nonzero(shown & (x1 >= x0) & (y1 >= y0))
+    kept = found.astype(np.int32)
     triangle, column, row = _fragments(x0[kept], x1[kept], y0[kept], y1[kept])
     second, third = _weights(x[kept], y[kept], area[kept], triangle, column, row)
     inside = (second >= -EDGE) & (third >= -EDGE) & (second + third <= 1 + EDGE)
     (inside_at,) = np.nonzero(inside)
     triangle, second, third = kept[triangle[inside_at]], second[inside_at], third[inside_at]
-    pixel = row[inside_at] * width + column[inside_at]
+    pixel = (row[inside_at] - top) * width + column[inside_at] - left
     if margin is not None:
         uncut = _between(margin, triangles, triangle, second, third) >= 0
         triangle, second, third, pixel = triangle[uncut], second[uncut], third[uncut], pixel[uncut]
@@ -73,10 +77,11 @@ def _between(values: Floats, triangles: Ints, triangle: Ints, second: Floats, th
     return np.asarray(first[triangle] + second * by_second[triangle] + third * by_third[triangle], np.float32)
 
 
-def _span(x: Floats, size: int) -> tuple[Ints, Ints]:
+def _span(x: Floats, first: int, size: int) -> tuple[Ints, Ints]:
     """First and last pixel whose middle is in the range of the corners, and in the picture."""
-    low = np.maximum(np.ceil(x.min(1) - 0.5), 0).astype(np.int32)
-    high = np.minimum(np.floor(x.max(1) - 0.5), size - 1).astype(np.int32)
+    a, b, c = x[:, 0], x[:, 1], x[:, 2]
+    low = np.maximum(np.ceil(np.minimum(np.minimum(a, b), c) - 0.5), first).astype(np.int32)
+    high = np.minimum(np.floor(np.maximum(np.maximum(a, b), c) - 0.5), first + size - 1).astype(np.int32)
     return low, high
 
 
@@ -99,9 +104,6 @@ def _weights(x: Floats, y: Floats, area: Floats, box: Ints, column: Ints, row: I
         dx, dy = (x[:, b] - x[:, a]).astype(np.float64), (y[:, b] - y[:, a]).astype(np.float64)
         along, down = sign * dy * scale, -sign * dx * scale
         start = (0.5 - x[:, 0]) * along + (0.5 - y[:, 0]) * down
-        steps.append((along.astype(np.float32), down.astype(np.float32), start))
-    at = []
-    for along, down, start in steps:
-        # counted from each box's first pixel, where half the digits would else be lost
-        at.append((start[box] + column * along[box].astype(np.float64) + row * down[box]).astype(np.float32))
-    return at[0], at[1]
+        # in double precision: the sum of large terms that nearly cancel
+        steps.append((start[box] + column * along[box] + row * down[box]).astype(np.float32))
+    return steps[0], steps[1]

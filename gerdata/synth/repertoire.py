@@ -43,7 +43,7 @@ class BankPlan:
     """What a bank holds. Whole figures are drawn at every yaw, busts at one yaw a posture, taking turns."""
 
     seed: int = 0
-    n_people: int = 80
+    n_people: int = 64
     cast_size: int = 16
     yaws: tuple[float, ...] = (-0.22, 0.22)
     intensities: tuple[float, ...] = (0.0, 0.5, 1.0)
@@ -66,7 +66,8 @@ class BankPlan:
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "BankPlan":
         """Inverse of `to_json`."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in flat.items()})
+        known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
+        return cls(**known)
 
     def fingerprint(self) -> str:
         """Names the bytes of the bank: the plan, the mesh and the state of the renderer."""

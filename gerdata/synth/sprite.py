@@ -103,11 +103,12 @@ def paint(posed: Posed, canvas: Canvas, window: Box, light: Light) -> tuple[npt.
     size = ((y1 - y0) * SAMPLES, (x1 - x0) * SAMPLES)
     xy, depth = canvas.project(posed.points)
     figure = posed.figure
-    shifted = (xy - np.array((x0, y0), np.float32)) * SAMPLES
-    chosen = _inside(shifted, figure.triangles, size) if window != (0, 0, canvas.width, canvas.height) else None
+    fine, origin = xy * SAMPLES, (x0 * SAMPLES, y0 * SAMPLES)
+    is_part = window != (0, 0, canvas.width, canvas.height)
+    chosen = _inside(fine - np.array(origin, np.float32), figure.triangles, size) if is_part else None
     triangles = figure.triangles if chosen is None else figure.triangles[chosen]
     two_sided = figure.two_sided if chosen is None else figure.two_sided[chosen]
-    picture = rasterise(shifted, depth, triangles, size, two_sided, figure.margin)
+    picture = rasterise(fine, depth, triangles, size, two_sided, figure.margin, origin)
     hit = picture.triangle >= 0
     weights = picture.weights[hit]
     corner = np.stack([1 - weights.sum(1), weights[:, 0], weights[:, 1]], 1)
@@ -128,8 +129,9 @@ def _inside(points: Floats, triangles: Ints, size: tuple[int, int]) -> Ints:
     """Which triangles may touch a picture of this height and width: those with a corner not beyond one of its sides."""
     beyond = [points[:, 0] < 0, points[:, 0] > size[1], points[:, 1] < 0, points[:, 1] > size[0]]
     out = np.zeros(len(triangles), np.bool_)
+    a, b, c = triangles.T
     for side in beyond:
-        out |= side[triangles].all(1)
+        out |= side[a] & side[b] & side[c]
     return np.nonzero(~out)[0].astype(np.int32)
 
 
@@ -137,7 +139,7 @@ def describe(posed: Posed, canvas: Canvas, rgba: npt.NDArray[np.uint8], picture:
     """Attach the truth. What is seen is read from `picture`, a picture of the window; what lies outside it is asked of nobody
     and counts as hidden."""
     mesh = posed.figure.mesh
-    xy, depth = canvas.project(posed.points)
+    xy, _ = canvas.project(posed.points)
     face = _seen(*canvas.project(face_points(posed.points)), picture, window, SKIN_DM)
     eyes = np.stack([posed.points[one][posed.points[one][:, 2].argmax()] for one in mesh.eyes])
     spots = np.concatenate([posed.points[[NOSE]], eyes, posed.points[list(EARS)]])
@@ -164,8 +166,7 @@ def eye_middle(mesh: Mesh, points: Floats) -> Floats:
 
 def window_of(posed: Posed, canvas: Canvas) -> Box:
     """The pixels of the canvas that this expression, or none, may change: the face and its neighbourhood."""
-    near, _ = posed.figure.face
-    xy, _ = canvas.project(posed.points[near])
+    xy, _ = canvas.project(posed.points[posed.figure.face[2]])
     low, high = np.floor(xy.min(0)).astype(int) - 1, np.ceil(xy.max(0)).astype(int) + 1
     return (max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]), canvas.width), min(int(high[1]), canvas.height))
 
@@ -216,9 +217,11 @@ def _box(points: Floats) -> Floats:
 def _seen(xy: Floats, depth: Floats, picture: Picture, window: Box, reach: float | Floats) -> Floats:
     """Points with 2 where nothing lies more than `reach` before them in the picture, 1 elsewhere, `float32 [N, 3]`."""
     x0, y0, x1, y1 = window
-    at = np.floor((xy - (x0, y0)) * SAMPLES).astype(int)
-    inside = ((at >= 0) & (at < ((x1 - x0) * SAMPLES, (y1 - y0) * SAMPLES))).all(1)
-    rows, columns = np.where(inside, at[:, 1], 0), np.where(inside, at[:, 0], 0)
-    nearest = picture.depth[rows, columns]
-    seen = inside & (nearest > -np.inf) & (depth >= nearest - reach)
+    high, wide = (y1 - y0) * SAMPLES, (x1 - x0) * SAMPLES
+    seen = np.zeros(len(xy), np.bool_)
+    for step in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):  # a point of an outline may fall just beside it
+        at = np.floor((xy - (x0, y0)) * SAMPLES).astype(int) + step
+        inside = ((at >= 0) & (at < (wide, high))).all(1)
+        nearest = picture.depth[np.where(inside, at[:, 1], 0), np.where(inside, at[:, 0], 0)]
+        seen |= inside & (nearest > -np.inf) & (depth >= nearest - reach)
     return np.concatenate([xy, np.where(seen, 2, 1)[:, None]], 1).astype(np.float32)

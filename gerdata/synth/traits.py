@@ -103,8 +103,10 @@ def draw_traits(seed: int, person: int, mesh: Mesh) -> Traits:
     }
     face = _face(rng_for(seed, "avatar", person, "face"), sex, bool(child))
     hair = _hair(rng_for(seed, "avatar", person, "hair"), sex, old, bool(child))
-    traits = {**build, **face, **hair, **_clothes(rng_for(seed, "avatar", person, "clothes"))}
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in traits.items()}
+    traits: dict[str, Any] = {**build, **face, **hair, **_clothes(rng_for(seed, "avatar", person, "clothes"))}
+    rounded: dict[str, Any] = {
+        name: round(value, 4) if isinstance(value, float) else value for name, value in traits.items()
+    }
     return Traits(**rounded)
 
 
