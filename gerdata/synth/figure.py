@@ -97,15 +97,8 @@ def build_figure(mesh: Mesh, traits: Traits) -> Figure:
         margin=margin,
         triangles=np.concatenate([group for group, _, _ in groups]).astype(np.int32),
         layer=np.concatenate([np.broadcast_to(np.asarray(layer, np.uint8), len(group)) for group, layer, _ in groups]),
-<<<<<<< HEAD
-        two_sided=np.concatenate(
-            [np.broadcast_to(np.asarray(both, np.bool_), len(group)) for group, _, both in groups]
-        ),
-        face=(np.nonzero(near)[0].astype(np.int32), skin[near[skin].any(1)].astype(np.int32)),
-=======
         two_sided=np.concatenate([np.broadcast_to(np.asarray(both), len(group)) for group, _, both in groups]),
         face=_face(mesh, skin),
->>>>>>> avatar
     )
 
 
@@ -150,14 +143,10 @@ def shape_of(mesh: Mesh, traits: Traits) -> Floats:
     teeth = np.unique(
         mesh.triangles[mesh.parts == TEETH]
     )  # they do not follow all of a face's shape, so they keep a distance
-<<<<<<< HEAD
-    out[teeth] = (out[teeth] - out[teeth].mean(0)) * TEETH_SCALE + out[teeth].mean(0) - (0, 0, TEETH_BACK)
-=======
     middle = out[teeth].mean(0)
     out[teeth] = (
         (out[teeth] - middle) * np.array(TEETH_SCALE, np.float32) + middle - np.array((0, 0, TEETH_BACK), np.float32)
     )
->>>>>>> avatar
     return out
 
 

@@ -75,11 +75,7 @@ def _surface(
     corners: Ints,
     weights: Floats,
     at: Floats,
-<<<<<<< HEAD
-    layer: np.ndarray,  # type: ignore[type-arg]
-=======
     layer: Parts,
->>>>>>> avatar
 ) -> tuple[Floats, Floats, Floats]:
     """Albedo, shine and openness by layer. What has light of its own (glints) is brighter than white."""
     figure, traits = posed.figure, posed.figure.traits
@@ -132,13 +128,8 @@ def _lit(
     shine: Floats,
     open_to: Floats,
     facing: Floats,
-<<<<<<< HEAD
-    layer: np.ndarray,
-    light: Light,  # type: ignore[type-arg]
-=======
     layer: Parts,
     light: Light,
->>>>>>> avatar
 ) -> Floats:
     way = light.direction()
     key = light.key * np.clip((facing @ way + WRAP) / (1 + WRAP), 0, 1) ** 1.3 * (0.35 + 0.65 * open_to)
