@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/mixture.py [--rounds 5] [--scaper PYTHON]
 
-Rates are of CPU time, so that a busy machine changes them less. A mixture has 5 to 9 events, each through its room, over babble and ambience, at a stated SNR and loudness. "bank held" has
-every sound it needs in memory (goal: 500/s), "bank on disk" maps it from files, "first time" makes all of it. Peers:
-audiomentations (short noises, background noise, room response, from the same takes as files; it measures no loudness),
-and Scaper (4 events and a background, with its JAMS file) where an interpreter that has it is named. "sum alone" adds
-the same number of ready sounds: nothing that mixes can be faster.
+Rates are of CPU time, so that a busy machine changes them less. A mixture has 5 to 9 events, each through its room, over
+babble and ambience, at a stated SNR and loudness. "bank held" has every sound it needs in memory (goal: 500/s), "bank on
+disk" maps it from files, "first time" makes all of it. Peers: audiomentations (short noises, background noise, room
+response, from the same takes as files; it measures no loudness), and Scaper (4 events and a background, with its JAMS
+file) where an interpreter that has it is named. "sum alone" adds ready sounds: nothing that mixes can be faster.
 """
 
 import argparse

@@ -191,7 +191,7 @@ def _response(score: Score, voice: Voice) -> npt.NDArray[np.complex64]:
     hz = np.arange(below.shape[1]) * (SAMPLE_RATE_HZ / _FFT)
     soft = 1 / np.sqrt(1 + (hz / 1800.0) ** 2)  # a soft voice falls off above 1.8 kHz; assumption, by its spectrum
     shapes = (soft ** softness[:, None] * _upper(voice.tract)).astype(np.complex64)
-    made = shapes[of]
+    made: npt.NDArray[np.complex64] = shapes[of]
     made *= poles.sum(1)[:, None].astype(np.float32)
     made /= below
     return made
