@@ -20,6 +20,7 @@ SOUND_M_S = 343.0
 EARLY_S = 0.06
 FLOOR_DB = -40.0  # the tail ends where it has fallen by this
 LONGEST_S = 0.6
+_SIZE = 36_000  # a transform that holds every take with its tail, so that a room needs one spectrum
 BRIGHT_HZ, BRIGHT_DECAY = 2000.0, 0.6  # above this the tail falls faster; assumption for furnished rooms and air
 SIZES_M = {  # length, width, height: smallest and largest
     "room": ((4.0, 7.0), (3.5, 6.0), (2.4, 3.0)),
@@ -59,8 +60,9 @@ def draw_room(rng: np.random.Generator, kind: str, rt60_s: tuple[float, float]) 
     return Room(length, width, height, decay, group, seed=int(rng.integers(1 << 31)))
 
 
+@lru_cache(maxsize=16)
 def reflections(room: Room) -> Signal:
-    """What a room adds to a source at `group_m`, `float32 [N]`; sample 0 is when the direct sound arrives.
+    """What a room adds to a source at `group_m`, `float32 [N]`, read-only; sample 0 is when the direct sound arrives.
 
     Scaled as sound at one metre has amplitude 1, so that somebody at d metres is heard as direct / d plus this.
     """
@@ -76,7 +78,9 @@ def reflections(room: Room) -> Signal:
     if images > 0:  # a box is less diffuse than the formula has it: the noise takes over at the level of the images
         tail *= np.clip(np.sqrt(images / noise), 0.5, 4.0)
     out[early:] = tail[early:]
-    return _dulled(out, room).astype(np.float32)
+    made = _dulled(out, room).astype(np.float32)
+    made.flags.writeable = False
+    return made
 
 
 def _images(room: Room, reach_m: float) -> tuple[Wave, Wave]:
@@ -117,7 +121,7 @@ def _dulled(response: Wave, room: Room) -> Wave:
 def reflected(direct: Signal, room: Room) -> Signal:
     """The room's answer to a dry sound at one metre, `float32 [len(direct) + tail]`, without the direct sound itself."""
     n = len(direct) + tail_length(room)
-    size = fft.next_fast_len(n, real=True)
+    size = max(_SIZE, fft.next_fast_len(n, real=True))
     return np.asarray(fft.irfft(fft.rfft(direct, size) * _spectrum(room, size), size)[:n], np.float32)
 
 

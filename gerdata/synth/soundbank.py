@@ -23,7 +23,7 @@ from gerdata.synth.vocal import Signal, Voice
 
 Steps = npt.NDArray[np.int16]
 _FULL = 32_000
-BABBLE_TAKES = 3  # phrases of each voice that the talk of many is made of
+BABBLE_TAKES = 2  # phrases of each voice that the talk of many is made of
 
 
 class SoundBank:

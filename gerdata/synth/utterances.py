@@ -5,6 +5,7 @@ recorded ones do, which is an assumption about what matters.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from gerdata.chance import rng_for
 from gerdata.clip import SAMPLE_RATE_HZ
 from gerdata.synth.vocal import FRAMES_HZ, HOP, VOWELS, Score, Signal, Voice, glide, moving, sing
 
+T = TypeVar("T")
 LENGTHS_S = {  # shortest and longest take
     "phrase": (0.9, 1.6),
     "laugh": (0.9, 1.6),
@@ -64,6 +66,11 @@ def _lead(voice: Voice, kind: str, n: int, rng: np.random.Generator) -> Signal:
     return _peaked(made[at : at + n]) if at + n <= len(made) else _peaked(np.pad(made[at:], (0, at + n - len(made))))
 
 
+def _one(rng: np.random.Generator, things: tuple[T, ...]) -> T:
+    """One of a few things, each as likely; ten times as fast as `Generator.choice`."""
+    return things[int(rng.integers(len(things)))]
+
+
 def _onset(x: Signal) -> int:
     """The sample from which the sound is heard, found on an envelope of 5 ms; at most `LEAD_S` in."""
     step = SAMPLE_RATE_HZ // 200
@@ -103,7 +110,7 @@ def _speech(voice: Voice, t: int, rng: np.random.Generator, rate_hz: float, lift
     score.effort[:] = effort
     score.pitch_hz *= moving(t, (0, 1.12), (0.7, 0.95), (1, 0.8))
     at = int(LEAD_S * FRAMES_HZ) - int(rng.integers(10, 16))  # a first consonant may be silent
-    before = str(rng.choice(("a", "e", "o", "i", "u", "ae", "uh")))
+    before = _one(rng, ("a", "e", "o", "i", "u", "ae", "uh"))
     while at < t - 6:
         length = max(8, int(FRAMES_HZ / rate_hz * rng.uniform(0.7, 1.35)))
         end = min(at + length, t)
@@ -115,23 +122,23 @@ def _speech(voice: Voice, t: int, rng: np.random.Generator, rate_hz: float, lift
 def _syllable(score: Score, span: slice, before: str, rng: np.random.Generator) -> str:
     """A consonant and a vowel in a span of frames; the formants come from the vowel before. Returns the vowel."""
     n = span.stop - span.start
-    vowel = str(rng.choice(("a", "e", "o", "i", "u", "ae", "uh", "er")))
-    kind = str(rng.choice(("stop", "hiss", "nasal", "glide", "none"), p=(0.3, 0.2, 0.2, 0.2, 0.1)))
+    vowel = _one(rng, ("a", "e", "o", "i", "u", "ae", "uh", "er"))
+    kind = _one(rng, ("stop", "stop", "stop", "hiss", "hiss", "nasal", "nasal", "glide", "glide", "none"))
     closed = min(int(rng.integers(4, 8)), n // 2)
     loud = float(rng.uniform(0.55, 1.0))
     nucleus = np.full(n, loud, np.float32)
     nucleus[-max(2, n // 4) :] *= np.linspace(1, 0.45, max(2, n // 4))
-    through = {"nasal": "m", "glide": str(rng.choice(("i", "u")))}.get(kind, before)
+    through = {"nasal": "m", "glide": _one(rng, ("i", "u"))}.get(kind, before)
     score.formants_hz[span] = glide((before, through, vowel, vowel), n, (0, 0.8 * closed / n, (closed + 4) / n, 1))
     if kind == "stop":
         nucleus[:closed] = 0.04
         score.hiss[span.start + closed - 1] = 0.5 * loud
-        score.hiss_hz[span] = float(rng.choice((1200.0, 2200.0, 4200.0)))
+        score.hiss_hz[span] = _one(rng, (1200.0, 2200.0, 4200.0))
     elif kind == "hiss":
         nucleus[:closed] = 0.03
         shape = np.sin(np.pi * (np.arange(closed) + 0.5) / closed)
         score.hiss[span.start : span.start + closed] = 0.6 * loud * shape
-        score.hiss_hz[span] = float(rng.choice((2800.0, 5200.0, 6200.0)))
+        score.hiss_hz[span] = _one(rng, (2800.0, 5200.0, 6200.0))
     elif kind in ("nasal", "glide"):
         nucleus[:closed] *= 0.4
     score.voiced[span] = nucleus
@@ -234,7 +241,7 @@ def _cry(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     span = slice(at, at + wail)
     shake = 1 + 0.045 * np.sin(2 * np.pi * rng.uniform(6, 9) * np.arange(wail) / FRAMES_HZ + rng.uniform(0, 6))
     score.pitch_hz[span] *= moving(wail, (0, 0.85), (0.2, 1.1), (0.6, 1.0), (1, 0.68)) * shake
-    score.formants_hz[span] = glide((str(rng.choice(("a", "ae", "e"))), "ae", "uh"), wail)
+    score.formants_hz[span] = glide((_one(rng, ("a", "ae", "e")), "ae", "uh"), wail)
     throb = 0.78 + 0.22 * np.sin(2 * np.pi * rng.uniform(4, 6) * np.arange(wail) / FRAMES_HZ)
     score.voiced[span] = moving(wail, (0, 0.35), (0.15, 1), (0.7, 0.8), (1, 0.1)) * throb
     score.breath[span] = 0.35 * moving(wail, (0, 0.6), (0.5, 0.5), (1, 1))
@@ -258,7 +265,7 @@ def _groan(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     at = int(LEAD_S * FRAMES_HZ) - 2
     n = t - at
     score.pitch_hz[at:] *= moving(n, (0, 0.95), (0.2, 1.1), (0.7, 0.8), (1, 0.6))
-    score.formants_hz[at:] = glide((str(rng.choice(("a", "uh", "o"))), str(rng.choice(("uh", "er"))), "m"), n)
+    score.formants_hz[at:] = glide((_one(rng, ("a", "uh", "o")), _one(rng, ("uh", "er")), "m"), n)
     score.voiced[at:] = moving(n, (0, 0.4), (0.2, 1), (0.65, 0.7), (1, 0))
     score.breath[at:] = moving(n, (0, 0.5), (0.3, 0.3), (1, 0.6))
     score.effort[:] = rng.uniform(0.2, 0.45)

@@ -176,43 +176,45 @@ def _overlapped(spectra: npt.NDArray[np.complex64], n: int) -> Signal:
     return out[HOP : HOP + n]
 
 
-@lru_cache(maxsize=1)
-def _z() -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]:
-    z = np.exp(-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT)
-    return z.astype(np.complex64), (z * z).astype(np.complex64)
-
-
 def _response(score: Score, voice: Voice) -> npt.NDArray[np.complex64]:
     """The vocal tract in every frame, `complex64 [T + 1, 257]`: three moving formants, five that stay, tilt by effort."""
     formants = np.concatenate([score.formants_hz, score.formants_hz[-1:]]) / np.float32(voice.tract)
     effort = np.append(score.effort, score.effort[-1])
-    z, z2 = _z()
-    below = np.ones((len(formants), len(z)), np.complex64)
-    gain = np.ones(len(formants), np.float32)
+    poles = np.ones((len(formants), 1))
     for k, width in enumerate(_BANDWIDTHS_HZ):
-        radius = np.float32(np.exp(-np.pi * width / SAMPLE_RATE_HZ))
+        radius = np.exp(-np.pi * width / SAMPLE_RATE_HZ)
         b = 2 * radius * np.cos(2 * np.pi * np.minimum(formants[:, k], 5000) / SAMPLE_RATE_HZ)
-        gain *= 1 - b + radius**2
-        below *= 1 - b[:, None] * z + radius**2 * z2
-    hz = np.arange(len(z)) * (SAMPLE_RATE_HZ / _FFT)
-    soft = 1 / np.sqrt(
-        1 + (hz / 1800.0) ** 2
-    )  # a soft voice falls off above 1.8 kHz; assumption, by ear of its spectrum
-    tilt = soft[None] ** np.clip(1.2 - 1.4 * effort, 0, 1.2)[:, None]
-    return np.asarray(gain[:, None] * tilt * _upper(voice.tract) / below, np.complex64)
+        poles = np.pad(poles, ((0, 0), (0, 2)))
+        poles = poles - b[:, None] * np.roll(poles, 1, 1) + radius**2 * np.roll(poles, 2, 1)
+    below = (poles @ _powers()).astype(np.float32).view(np.complex64)  # in double until here: the powers cancel
+    softness, of = np.unique(np.clip(1.2 - 1.4 * effort, 0, 1.2).round(2), return_inverse=True)
+    hz = np.arange(below.shape[1]) * (SAMPLE_RATE_HZ / _FFT)
+    soft = 1 / np.sqrt(1 + (hz / 1800.0) ** 2)  # a soft voice falls off above 1.8 kHz; assumption, by its spectrum
+    shapes = (soft ** softness[:, None] * _upper(voice.tract)).astype(np.complex64)
+    made: npt.NDArray[np.complex64] = shapes[of]
+    made *= poles.sum(1)[:, None].astype(np.float32)
+    made /= below
+    return made
+
+
+@lru_cache(maxsize=1)
+def _powers() -> npt.NDArray[np.float64]:
+    """Powers 0 to 6 of 1/z on the unit circle, `float64 [7, 2 * 257]`, real and imaginary parts in turn."""
+    made = np.exp(-2j * np.pi * np.outer(np.arange(7), np.arange(_FFT // 2 + 1)) / _FFT)
+    return np.ascontiguousarray(made).view(np.float64)
 
 
 @lru_cache(maxsize=64)
-def _upper(tract: float) -> npt.NDArray[np.complex64]:
-    z, z2 = _z()
+def _upper(tract: float) -> npt.NDArray[np.complex128]:
+    z = np.exp(-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT)
     made = np.ones(len(z), np.complex128)
     for formant, width in _UPPER_HZ:
         if formant / tract > 7600:  # beyond what is kept: leaving it out costs nothing below
             continue
         radius = np.exp(-np.pi * width / SAMPLE_RATE_HZ)
         b = 2 * radius * np.cos(2 * np.pi * formant / tract / SAMPLE_RATE_HZ)
-        made *= (1 - b + radius**2) / (1 - b * z + radius**2 * z2)
-    return made.astype(np.complex64)
+        made *= (1 - b + radius**2) / (1 - b * z + radius**2 * z**2)
+    return made
 
 
 def _hiss_shape(middle_hz: Signal) -> Signal:
