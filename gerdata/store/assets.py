@@ -36,6 +36,8 @@ class Asset:
     licence: str
     size_bytes: int
     for_what: str
+    index: str = "python"
+    is_optional: bool = False
 
     @property
     def requirement(self) -> str:
