@@ -24,9 +24,13 @@ CASES = {
     "unknown label": (("ingest", "{clips}", "--labels", "{tmp}/unknown.csv"), 2, "'happy' is unknown"),
     "duplicate row": (("ingest", "{clips}", "--labels", "{tmp}/twice.csv"), 2, "line 3: repeats"),
     "no recipe": (("ingest", "{clips}", "--recipe", "vgaf9"), 2, "no ingest recipe 'vgaf9'; there are"),
-    "bad override": (("synth", "--n", 1, "--set", "frame_px=big"), 2, "not a TOML value"),
-    "out of range": (("synth", "--n", 1, "--set", "frame_px=9"), 2, "frame_px"),
-    "unknown key": (("synth", "--n", 1, "--set", "colour=1"), 2, "expected key=value with a key of"),
+    "bad override": (("synth", "--recipe", "flat", "--n", 1, "--set", "frame_px=big"), 2, "not a TOML value"),
+    "out of range": (("synth", "--recipe", "flat", "--n", 1, "--set", "frame_px=9"), 2, "frame_px"),
+    "unknown key": (
+        ("synth", "--recipe", "flat", "--n", 1, "--set", "colour=1"),
+        2,
+        "expected key=value with a key of",
+    ),
     "no dataset": (("protect",), 1, "expected a dataset"),
     "nothing to shard": (("shard",), 2, "holds neither protected nor synth"),
     "no release": (("train",), 1, "holds no finished release"),
@@ -34,11 +38,15 @@ CASES = {
     "no workspace to report": (("report",), 2, "expected a workspace with at least one finished stage"),
     "nothing to verify": (("verify", "{clips}"), 1, "expected a dataset"),
     "a release that climbs": (("shard", "{tmp}", "--release", "../x"), 2, "--release ../x: expected"),
-    "bad slice": (("synth", "--n", 1, "--slice", "0/3"), 2, "expected I/N"),
-    "bad engine": (("synth", "--n", 1, "--engine", "spark"), 2, "expected one of local, ray"),
+    "bad slice": (("synth", "--recipe", "flat", "--n", 1, "--slice", "0/3"), 2, "expected I/N"),
+    "bad engine": (("synth", "--recipe", "flat", "--n", 1, "--engine", "spark"), 2, "expected one of local, ray"),
     "short key": (("ingest", "{clips}", "--key", "{tmp}/short.key"), 2, "expected a key of 32"),
-    "a file is in the way": (("synth", "--n", 1, "--out", "{tmp}/unknown.csv"), 1, "unknown.csv"),
-    "a folder of others": (("synth", "--n", 1, "--out", "{tmp}/others"), 1, "not empty and not a dataset"),
+    "a file is in the way": (("synth", "--recipe", "flat", "--n", 1, "--out", "{tmp}/unknown.csv"), 1, "unknown.csv"),
+    "a folder of others": (
+        ("synth", "--recipe", "flat", "--n", 1, "--out", "{tmp}/others"),
+        1,
+        "not empty and not a dataset",
+    ),
 }
 
 
@@ -73,7 +81,7 @@ def test_one_sentence_one_code_nothing_written(gerdata: Gerdata, clips: Path, pl
 def test_usage_errors_are_exit_2(gerdata: Gerdata) -> None:
     assert gerdata("ingest").code == 2
     assert gerdata("nonsense").code == 2
-    assert gerdata("synth", "--n", "many").code == 2
+    assert gerdata("synth", "--recipe", "flat", "--n", "many").code == 2
 
 
 def test_a_folder_of_good_and_bad_is_accounted_for(gerdata: Gerdata, clips: Path, tmp_path: Path) -> None:
@@ -145,7 +153,20 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "gerdata.cli", "synth", "--n", "150", "--workspace", str(tmp_path), "--workers", "1"]
+    words = [
+        sys.executable,
+        "-m",
+        "gerdata.cli",
+        "synth",
+        "--recipe",
+        "flat",
+        "--n",
+        "150",
+        "--workspace",
+        str(tmp_path),
+        "--workers",
+        "1",
+    ]
     for sent in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         time.sleep(3.0)
@@ -156,7 +177,7 @@ def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) 
         assert "Traceback" not in err
         assert out == ""
         assert not (tmp_path / "synth/dataset.json").exists()
-    ran = gerdata("synth", "--n", 150, "--workspace", tmp_path, "--json")
+    ran = gerdata("synth", "--recipe", "flat", "--n", 150, "--workspace", tmp_path, "--json")
     assert json.loads(ran.out)["written"] == 150
 
 
@@ -167,7 +188,7 @@ def test_a_full_disk_is_one_sentence_and_is_resumed(gerdata: Gerdata, clips: Pat
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("cannot mount a small disk here")
     try:
-        words = ("synth", "--n", 30, "--workspace", tmp_path / "w", "--out", small / "synth")
+        words = ("synth", "--recipe", "flat", "--n", 30, "--workspace", tmp_path / "w", "--out", small / "synth")
         ran = gerdata(*words, "--json")
         assert ran.code == 1
         assert "No space left" in ran.err

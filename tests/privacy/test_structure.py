@@ -160,7 +160,7 @@ def workspace(gerdata: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFa
     for words in (
         ("ingest", clips),
         ("protect", "--set", "structure=heatmaps"),
-        ("synth", "--n", 6),
+        ("synth", "--recipe", "flat", "--n", 6),
         ("shard", "--synthetic-rate", 0.2),
         ("report", root),
     ):
