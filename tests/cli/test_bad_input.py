@@ -145,7 +145,8 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
     gerdata("ingest", clips, "--labels", tmp_path / "labels.csv", "--workspace", tmp_path / "w", "--quiet")
     index = {e["id"]: e for e in pq.read_table(tmp_path / "w/private/ingested/index.parquet").to_pylist()}
-    rows = pq.read_table(tmp_path / "w/ingested/manifest.parquet").to_pylist()
+    words = [sys.executable, "-m", "gerdata.cli", "synth", "--recipe", "flat", "--n", "150", "--workers", "1"]
+    words += ["--workspace", str(tmp_path)]
     groups = {index[row["id"]]["group"]: (row["group"], row["split"]) for row in rows}
     assert len({(index[row["id"]]["group"], row["group"], row["split"]) for row in rows}) == 3
     assert groups["room0"][1] == "test"
