@@ -57,6 +57,7 @@ def synth(
     if shared.dry_run:
         say_plan(shared, "synth", job_of(n, how, shared.seed, out))
         return
+    options = options_of(shared)
     _ready(how, shared)
     if video:
         from gerdata.workflow import write_clips
@@ -64,7 +65,7 @@ def synth(
         labels = write_clips(out, n, how, shared.seed)
         say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
         return
-    say_stage(shared, "synth", out, run(job_of(n, how, shared.seed, out), options_of(shared)))
+    say_stage(shared, "synth", out, run(job_of(n, how, shared.seed, out), options))
 
 
 def _ready(how: "SynthRecipe", shared: Work) -> None:
