@@ -10,7 +10,7 @@ from varied import draw_sample
 
 from gerdata.augment import AugmentPlan, draw_drop, draw_plan, render
 from gerdata.augment.picture import PICTURE_OPS
-from gerdata.augment.sound import SOUND_OPS
+from gerdata.augment.sound import SOUND_OPS, Gain
 from gerdata.chance import rng_for
 from gerdata.recipe import AugmentRecipe, load
 
@@ -56,11 +56,17 @@ def test_one_op_more_changes_none_of_the_others() -> None:
         assert [op for op in full.sound if op.op != "hiss"] == list(less.sound)
 
 
-def test_shares_of_ops_are_those_asked_for() -> None:
+def test_ops_come_as_often_as_asked_for_and_each_for_itself() -> None:
     plans = [draw_plan(STRONG, 0, "share", i) for i in range(2000)]
-    for kind in (*PICTURE_OPS, *SOUND_OPS):
-        seen = np.mean([any(isinstance(op, kind) for op in (*plan.picture, *plan.sound)) for plan in plans])
-        assert seen == pytest.approx(getattr(STRONG, f"{kind.op}_share"), abs=0.04), kind.op  # over 3 standard errors
+    kinds = [kind for kind in (*PICTURE_OPS, *SOUND_OPS) if kind is not Gain]
+    seen = np.array(
+        [[any(isinstance(op, kind) for op in (*plan.picture, *plan.sound)) for kind in kinds] for plan in plans]
+    )
+    wanted = [getattr(STRONG, f"{kind.op}_share") for kind in kinds]
+    assert seen.mean(axis=0) == pytest.approx(np.array(wanted), abs=0.04)  # over 3 standard errors
+    together = np.corrcoef(seen.T) - np.eye(len(kinds))
+    assert np.abs(together).max() < 0.1  # over 4 standard errors
+    assert all([type(op) for op in plan.sound[-1:]] == [Gain] for plan in plans)
     assert {len(plan.masks) for plan in plans} == {2}
 
 
