@@ -1,10 +1,11 @@
 """Voice ops: five-second clips a second on one core, and what is left of who speaks, in one run.
 
-    python benchmarks/voices.py [--speech FOLDER] [--rounds 5]
+    python benchmarks/voices.py [--speech FOLDER [--words]] [--rounds 5]
 
 Speed: each op on 5 s of noise with a moving level, one thread; the goal is 500 clips/s. Limit: writing the same clip as
 FLAC. Attack: with --speech, a folder SPEAKER/.../*.flac at 16 kHz, cut into 5-s clips; under 20 speakers are too few for a
-verdict, so only figures are printed.
+verdict, so only figures are printed. With --words a speech recogniser (extra `asr`) listens to 30 of the clips, too: the
+first ones of each speaker, against what it understands of the clear clip.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from gerdata.audit.identify import Views
 from gerdata.audit.speakers import heard
 from gerdata.audit.voices import speakers
+from gerdata.audit.words import Heard, words_in, words_left
 from gerdata.chance import rng_for
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.privacy.ops import Mute, RawVoice, VoiceOp
@@ -66,7 +68,8 @@ def speed(rounds: int) -> None:
         print(f"{name:14} {middle:9.0f} clips/s  {middle / limit:6.2f} x FLAC  {middle / GOAL:6.2f} x the goal")
 
 
-def attack(folder: Path) -> None:
+def clips_of(folder: Path) -> tuple[list[Audio], list[str]]:
+    """Five-second clips, and whose they are."""
     sounds, who = [], []
     for path in sorted(folder.rglob("*.flac")):
         audio, hz = soundfile.read(path, dtype="float32")
@@ -75,6 +78,10 @@ def attack(folder: Path) -> None:
         for start in range(0, len(audio) - 3 * SAMPLE_RATE_HZ, N):
             sounds.append(audio[start : start + N])
             who.append(path.relative_to(folder).parts[0])
+    return sounds, who
+
+
+def attack(sounds: list[Audio], who: list[str]) -> None:
     names = sorted(set(who))
     identity = np.array([names.index(one) for one in who])
     clear = np.stack([heard(audio) for audio in sounds])
@@ -87,15 +94,31 @@ def attack(folder: Path) -> None:
         print(f"{type(op).__name__:14} {verdict.status}: {told}")
 
 
+def listen(sounds: list[Audio], who: list[str], n: int = 30) -> None:
+    """Words that are left of `n` clips, as many of each speaker."""
+    each = n // len(set(who))
+    chosen = [i for i, name in enumerate(who) if who[:i].count(name) < each]
+    clear = [words_in(sounds[i]) for i in chosen]
+    for op in (Steps(), Bed(), BedDynamic(), VocodeVoice(), McAdamsVoice(), RawVoice()):
+        told = [words_in(op.render(sounds[i], rng_for(i, "noise"))) for i in chosen]
+        heard = [Heard(a, b, who[i]) for a, b, i in zip(clear, told, chosen, strict=True)]
+        verdict = words_left(heard, 0)
+        print(f"{type(op).__name__:14} {len(chosen)} clips: {'; '.join(map(str, verdict.figures))}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech", type=Path)
+    parser.add_argument("--words", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     with threadpool_limits(1):
         speed(arguments.rounds)
     if arguments.speech:
-        attack(arguments.speech)
+        sounds, who = clips_of(arguments.speech)
+        attack(sounds, who)
+        if arguments.words:
+            listen(sounds, who)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The nouns everything else is about: `Clip`, `Sample`, `Structure`."""
+"""The nouns everything else is about: `Clip`, `Sample`, `Structure`, `BodyMaps`."""
 
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ Points = npt.NDArray[np.float32]
 SAMPLE_RATE_HZ = 16_000
 CLASSES = ("positive", "neutral", "negative")  # VGAF's order (Sharma et al. 2019)
 SPLITS = ("train", "validation", "test")
+BODY_MAP_SHAPE = (18, 56, 56)  # limbs, height, width (arXiv 2604.02397)
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Structure:
     """Where people are, in pixels of the stored frame: origin top left, x before y.
 
     `heads: float32 [T, P, 4]` boxes x0 y0 x1 y1; `bodies: float32 [T, P, 17, 3]` COCO-17 x, y, visibility
-    (0 not labelled, 1 hidden, 2 seen); `faces: float32 [T, P, 68, 2]`. Missing is NaN. P is one person over all T;
+    (0 missing, 1 hidden, 2 seen); `faces: float32 [T, P, 68, 2]`. Missing is NaN. P is one person over all T;
     a clip without people has P = 0.
     """
 
@@ -39,6 +40,28 @@ class Structure:
     def empty(cls, t: int, p: int = 0) -> "Structure":
         """All missing, for T frames and P people."""
         return cls(*(np.full((t, p, *tail), np.nan, np.float32) for tail in ((4,), (17, 3), (68, 2))))
+
+
+@dataclass(frozen=True)
+class BodyMaps:
+    """What may be released of the structure of real people: maps of their limbs, summed over all of them.
+
+    `maps: uint8 [T, 18, 56, 56]`, 255 on a limb, channels as in `gerdata.people.limbs.BODY_LIMBS`; `has_people: bool [T]`,
+    whether any joint was found in a frame. Where none was, its maps are zeros.
+    """
+
+    maps: Frames
+    has_people: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        t = len(self.has_people) if self.has_people.ndim == 1 else -1
+        wanted = {"maps": ((t, *BODY_MAP_SHAPE), np.uint8), "has_people": ((t,), np.bool_)}
+        for name, (shape, kind) in wanted.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != kind:
+                raise ValueError(f"BodyMaps.{name}: expected {kind.__name__} {shape}, came {array.dtype} {array.shape}")
+        if self.maps[~self.has_people].any():
+            raise ValueError("BodyMaps.maps: expected zeros in frames without people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +127,14 @@ class Sample:
 
     `frames: uint8 [T, H, W, 3]` RGB, frame i taken at (i + 1/2)/T of the duration; `audio: float32 [N]` at 16 kHz mono
     in [-1, 1], zeros when there was none (`clip.has_audio` is then False); `structure` is None where nothing is known
-    about people, or where it may not be passed on.
+    about people, or where it may not be passed on; `limbs` is what of it may be, where that was asked for.
     """
 
     clip: Clip
     frames: Frames
     audio: Audio
     structure: Structure | None = field(default=None)
+    limbs: BodyMaps | None = field(default=None)
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.shape[3] != 3 or self.frames.dtype != np.uint8:
@@ -120,6 +144,8 @@ class Sample:
             raise ValueError(f"Sample.audio: expected float32 [N], came {self.audio.dtype} {self.audio.shape}")
         if self.structure is not None and self.structure.heads.shape[0] != self.frames.shape[0]:
             raise ValueError(f"Sample.structure: {self.structure.heads.shape[0]} frames for {self.frames.shape[0]}")
+        if self.limbs is not None and len(self.limbs.maps) != self.frames.shape[0]:
+            raise ValueError(f"Sample.limbs: {len(self.limbs.maps)} frames for {self.frames.shape[0]}")
 
 
 def kept_times_s(n: int, duration_s: float) -> npt.NDArray[np.float64]:

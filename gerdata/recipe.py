@@ -95,6 +95,7 @@ class ProtectRecipe(Recipe):
     shrink_px: int = Field(32, ge=4, le=64)
     blur_sigma_share: float = Field(0.13, gt=0, le=1)  # of a head's width
     pixelate_blocks: int = Field(8, ge=1, le=64)
+    structure: Literal["none", "private", "heatmaps"] = "none"  # of people: kept in private/, or its body maps released
     n_frames: int = Field(5, ge=1, le=256)  # 5 frames suffice on VGAF (arXiv 2312.05265)
     frame_px: int = Field(224, ge=16, le=1024)
     jpeg_quality: int = Field(92, ge=50, le=100)
@@ -107,6 +108,11 @@ class ProtectRecipe(Recipe):
         if ops & {"raw_frame", "raw_voice"}:
             return "raw"
         return "cosmetic" if ops & COSMETIC_OPS else "removing"
+
+    @property
+    def follows_heads(self) -> bool:
+        """Whether the frame op itself needs to know where heads are."""
+        return self.frame_op not in ("shrink_frame", "raw_frame")
 
     @property
     def looks_for_heads(self) -> bool:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gerdata.audit.verdict import Verdict
 from gerdata.errors import DatasetError
+from gerdata.store.audits import Verdict
 from gerdata.store.tar import read_at, walk
 
 LEAST = 6  # bytes of a word that is searched for; shorter ones occur by chance
@@ -23,6 +23,8 @@ CHUNK = 1 << 20
 _SMALL = bytes(range(256)).lower()
 _PLAIN_MARKERS = {0xDB, 0xC0, 0xC1, 0xC2, 0xC4, 0xDD, 0xE0}  # of JPEG: tables, frame, JFIF; all before the scan
 _FLAC_COMMENT = 4
+_DIGESTS = ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256")
+_KEYS = (bytes(32), b"", b"0", b"1234", b"gerdata", b"key", b"password", b"secret", b"salt", b"test")  # guessable ones
 
 
 class Needles:
@@ -125,24 +127,29 @@ def _flac_blocks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += 4 + size
 
 
-def guessed(ids: Iterable[str], sources: Iterable[dict[str, Any]]) -> int:
-    """How many public names are a plain digest of something an attacker may know, or one keyed with a guessable key."""
-    public, hits = {one for one in ids if len(one) >= LEAST}, 0
+def guessed(names: Iterable[str], sources: Iterable[dict[str, Any]], words: Iterable[str] = ()) -> tuple[int, int]:
+    """How many public names are a plain digest of something an attacker may know of a source, or one keyed with a guessable
+    key; and how many were tried. `words`: what else a key may be: names of the dataset."""
+    public = {one for one in names if len(one) >= LEAST}
+    lengths = {len(one) for one in public}
+    keys = (*_KEYS, *(word.encode() for word in words))
+    hits, tried = 0, 0
     for source in sources:
         path = PurePosixPath(source["name"])
-        for word in {source["name"], path.name, path.stem, source["uri"], source["sha256"]}:
+        inside = PurePosixPath(source["name"].partition("/")[2] or source["name"])
+        for word in {source["name"], str(inside), path.name, path.stem, source["uri"], source["sha256"]}:
             told = word.encode()
-            digests = [hashlib.new(kind, told).digest() for kind in ("md5", "sha1", "sha256", "blake2b")]
-            digests += [hmac.digest(key, told, "sha256") for key in (bytes(32), b"gerdata", b"0", b"secret")]
-            names = {base64.b32encode(one[:16]).decode().rstrip("=").lower() for one in digests} | {
-                one.hex() for one in digests
-            }
-            hits += any(name[: len(one)] == one for one in public for name in names if name[:1] == one[:1])
-    return hits
+            digests = [hashlib.new(kind, told).digest() for kind in _DIGESTS]
+            digests += [hmac.digest(key, told, "sha256") for key in keys]
+            shown = {base64.b32encode(one[:16]).decode().rstrip("=").lower() for one in digests}
+            shown |= {one.hex() for one in digests}
+            tried += len(shown)
+            hits += any(name[:length] in public for name in shown for length in lengths)
+    return hits, tried
 
 
-def canaries(root: Path, sources: list[dict[str, Any]], ids: list[str], public: frozenset[str]) -> Verdict:
-    """The verdict on every byte of a dataset or release."""
+def canaries(root: Path, sources: list[dict[str, Any]], names: list[str], public: frozenset[str]) -> Verdict:
+    """The verdict on every byte of a dataset or release, and on its published `names`: ids and groups."""
     needles = Needles(words_of(sources, public))
     found: list[str] = []
     n = 0
@@ -151,10 +158,12 @@ def canaries(root: Path, sources: list[dict[str, Any]], ids: list[str], public: 
         found += [where for _ in needles.found(data)]
         if has_metadata(where, data):
             found.append(f"{where} (metadata)")
-    hits = guessed(ids, sources)
+    hits, tried = guessed(names, sources, (root.name,))
     if hits:
         found.append(f"{hits} names that can be guessed")
-    known = f"{len(sources)} sources" if sources else "no private index, so no names of sources"
+    known = (
+        f"{len(sources)} sources, {tried} guesses of names" if sources else "no private index, so no names of sources"
+    )
     if found:
         return Verdict("names and metadata", "failed", f"{len(found)} found, first in {found[0]}", "string search")
     return Verdict(

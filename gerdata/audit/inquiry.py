@@ -1,184 +1,118 @@
 """The whole audit of one dataset: evidence gathered clip by clip, attacks on it, one document."""
 
-import csv
-import dataclasses
 import datetime
-import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from gerdata import __version__
+from gerdata.audit.beside import beside
 from gerdata.audit.canaries import canaries
-from gerdata.audit.evidence import Evidence, Exhibit
+from gerdata.audit.evidence import Evidence
+from gerdata.audit.gather import Gathered, listened
 from gerdata.audit.identify import Views, identify
-from gerdata.audit.linear import Features
-from gerdata.audit.linkage import envelope_of, linkage, picture_of, row_of
-from gerdata.audit.residual import faces_left, residual, witness
-from gerdata.audit.sightings import Sighting, mask_of, sighting
-from gerdata.audit.speakers import heard
-from gerdata.audit.utility import Fate, fate_of, quarantine, utility
-from gerdata.audit.verdict import Verdict
+from gerdata.audit.known import Person
+from gerdata.audit.learned import MANIFEST, WEIGHT, name_of
+from gerdata.audit.linkage import envelope_of, linkage, picture_of
+from gerdata.audit.residual import residual, witness
+from gerdata.audit.sentences import PART as SENTENCES
+from gerdata.audit.sentences import sentences
+from gerdata.audit.speakers import embedder
+from gerdata.audit.utility import Fate, Taught, fate_of, quarantine, utility
 from gerdata.audit.voices import speakers
-from gerdata.clip import Points
-from gerdata.errors import LabelError
+from gerdata.audit.words import FILES, words_left
+from gerdata.audit.words import PART as WORDS
 from gerdata.people.weights import WEIGHTS
 from gerdata.privacy.heads import head_finder
-from gerdata.store.audits import audit_path
-from gerdata.store.commit import make_folder, write_atomic
+from gerdata.store.audits import AuditDocument, Used, Verdict
 from gerdata.store.dataset import HEADER, REJECTS, sha256_of_file
 
-FORMAT_VERSION = 1
-SEEN_SCORE = 0.5  # of a head in the clear frame, where the recipe tracked none
-ATTACKERS = ("centerface", "face-full-range", "voice-embedder")
-_COLUMNS = {"source", "identity", "speaker", "gender"}
+ATTACKERS = ("centerface", "face-full-range")
 
 
-@dataclass(frozen=True)
-class Person:
-    """Who is known to be in a source: the person seen, the person heard, and their gender; "" where not known."""
+def inquire(
+    evidence: Evidence, known: dict[str, Person], seed: int, other: Evidence | None = None
+) -> tuple[AuditDocument, bool]:
+    """All attacks, those with `other` beside it, too; and whether too many or too uneven a share was quarantined.
 
-    identity: str
-    speaker: str
-    gender: str
-
-
-@dataclass
-class _Gathered:
-    """Of every exhibit what the attacks need; lists run in step within a group."""
-
-    left: list[int] = dataclasses.field(default_factory=list)
-    pairs: list[tuple[Any, ...]] = dataclasses.field(default_factory=list)  # with their clear originals
-    labels: list[tuple[str | None, str | None]] = dataclasses.field(default_factory=list)  # of those, and the split
-    seen: list[tuple[Sighting, str, int]] = dataclasses.field(default_factory=list)
-    heard: list[tuple[Features, Features, Person, int]] = dataclasses.field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The verdicts, and whether too many or too uneven a share was quarantined."""
-
-    verdicts: tuple[Verdict, ...]
-    is_skewed: bool
-    document: dict[str, Any]
-
-    @property
-    def has_failed(self) -> bool:
-        return any(one.status == "failed" for one in self.verdicts)
-
-
-def read_identities(path: Path) -> dict[str, Person]:
-    """Known people by source: a CSV with the columns source (path below its root, or file name) and identity, speaker or
-    both, and gender. `LabelError` for other columns or a source named twice with different people."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            columns = set(table.fieldnames or ())
-            if "source" not in columns or not columns & {"identity", "speaker"} or columns - _COLUMNS:
-                raise LabelError(
-                    f"{path}: expected the columns source, identity, speaker, gender; came {sorted(columns)}"
-                )
-            out: dict[str, Person] = {}
-            for row in table:
-                person = Person(*((row.get(name) or "").strip() for name in ("identity", "speaker", "gender")))
-                if out.setdefault(str(row["source"]), person) != person:
-                    raise LabelError(f"{path}: {row['source']} is named twice, with different people")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path}: cannot be read as CSV ({type(error).__name__})") from None
-    return out
-
-
-def inquire(evidence: Evidence, known: dict[str, Person], seed: int) -> Audit:
-    """All attacks. `MissingError` where the third detector is not installed."""
-    gathered = _Gathered()
+    `MissingError` where the third detector is not installed.
+    """
+    numbers, why_none = listened(len(evidence.rows), seed)
+    gathered = Gathered(known, seed, numbers)
     for number, exhibit in enumerate(evidence.exhibits()):
-        _gather(gathered, exhibit, known, number)
+        gathered.add(exhibit, number)
     sources = list(evidence.index.values())
-    ids = [row.clip.id for row in evidence.rows]
+    names = [name for row in evidence.rows for name in (row.clip.id, row.clip.group) if name]
     public = frozenset((*evidence.header.classes, "unlabelled", evidence.dataset.root.name))
     verdicts = [residual(gathered.left, [evidence.header.n_frames] * len(gathered.left))]
     verdicts += _faces(gathered, seed)
-    verdicts.append(_voices(gathered, seed))
+    verdicts += [_voices(gathered, seed), _sentences(gathered, seed)]
+    verdicts.append(words_left(gathered.words, seed) if numbers else Verdict(WORDS, "skipped", why_none))
     verdicts += _sources(gathered)
-    verdicts.append(canaries(evidence.dataset.root, sources, ids, public))
-    verdicts.append(_labels(gathered, evidence.header.classes))
+    verdicts.append(canaries(evidence.dataset.root, sources, names, public))
+    verdicts.append(_labels(gathered, evidence))
     fates = _fates(evidence)
     verdict, is_skewed = quarantine(fates)
     verdicts.append(verdict if fates else Verdict("quarantine", "skipped", "no private index of what was read"))
-    return Audit(tuple(verdicts), is_skewed, _document(evidence, verdicts))
+    verdicts += beside(evidence, other) if other else ()
+    document = _document(evidence, verdicts, gathered)
+    digest = sha256_of_file(other.dataset.root / HEADER) if other else None
+    return document.model_copy(update={"beside": digest}), is_skewed
 
 
-def _gather(out: _Gathered, exhibit: Exhibit, known: dict[str, Person], number: int) -> None:
-    out.left.append(faces_left(exhibit.released.frames, exhibit.masks))
-    if exhibit.clear is None:
-        return
-    both = (exhibit.released, exhibit.clear)
-    told = [(picture_of(one.frames), envelope_of(one.audio), row_of(exhibit.row.clip, one.audio)) for one in both]
-    out.pairs.append((*told[0], *told[1]))
-    out.labels.append((exhibit.row.clip.label, exhibit.row.clip.split))
-    person = known.get(exhibit.name) or known.get(Path(exhibit.name).name)
-    if person is None:
-        return
-    if person.identity:
-        out.seen += [(one, person.identity, number) for one in _sightings(exhibit)]
-    if person.speaker and np.abs(exhibit.clear.audio).max(initial=0) > 0:
-        out.heard.append((heard(exhibit.clear.audio), heard(exhibit.released.audio), person, number))
-
-
-def _sightings(exhibit: Exhibit) -> list[Sighting]:
-    """The largest head of every stored frame."""
-    out = []
-    for i, (clear, released) in enumerate(zip(exhibit.clear.frames, exhibit.released.frames, strict=True)):  # type: ignore[union-attr]
-        heads: Points = exhibit.heads[i] if exhibit.heads else np.zeros((0, 4), np.float32)
-        is_tracked = len(heads) > 0
-        if not is_tracked:
-            heads = head_finder().find(clear, SEEN_SCORE)[:, :4]
-        if not len(heads):
-            continue
-        at = int(np.prod(heads[:, 2:] - heads[:, :2], axis=1).argmax())
-        mask = exhibit.masks[i][at] if is_tracked and exhibit.masks else mask_of(heads[at], *clear.shape[:2])
-        out.append(sighting(clear, released, heads[at], mask))
-    return out
-
-
-def _faces(gathered: _Gathered, seed: int) -> list[Verdict]:
+def _faces(gathered: Gathered, seed: int) -> list[Verdict]:
     parts = {"inside": "faces inside the fill", "context": "faces by context", "whole": "faces on the person"}
     if not gathered.seen:
         return [Verdict(part, "skipped", "no identities known; pass --identities") for part in parts.values()]
-    names = sorted({identity for _, identity, _ in gathered.seen})
+    names = sorted({one.who for one in gathered.seen})
     out = []
     for region, part in parts.items():
-        own = [(getattr(one, region), names.index(who), clip) for one, who, clip in gathered.seen]
-        own = [one for one in own if one[0] is not None]
+        own = [one for one in gathered.seen if getattr(one.regions, region) is not None]
         if not own:
-            out.append(
-                Verdict(part, "underpowered", "no head is large enough for a whole block of the picture inside it")
-            )
+            why = "no head is large enough for a whole block of the picture inside it"
+            out.append(Verdict(part, "underpowered", why))
             continue
-        clear, released = (np.stack([pair[k] for pair, _, _ in own]) for k in (0, 1))
-        views = Views(clear, released, np.array([who for _, who, _ in own]), np.array([clip for _, _, clip in own]))
-        out.append(identify(part, views, seed, has_threshold=region == "inside"))
+        clear, released = (np.stack([getattr(one.regions, region)[k] for one in own]) for k in (0, 1))
+        who, clip = np.array([names.index(one.who) for one in own]), np.array([one.clip for one in own])
+        views = Views(clear, released, who, clip)
+        if region != "inside":
+            out.append(identify(part, views, seed, has_threshold=False))
+        elif any(one.learned is None for one in own):
+            verdict = identify(part, views, seed)
+            out.append(
+                replace(verdict, why=f"{verdict.why}; pixels alone, run: gerdata models pull {WEIGHT} {MANIFEST}")
+            )
+        else:
+            told = [np.stack([one.learned[k] for one in own if one.learned]) for k in range(3)]
+            learned = Views(told[0], told[1], who, clip, told[2])
+            out.append(identify(part, views, seed, learned=learned, name=name_of()))
     return out
 
 
-def _voices(gathered: _Gathered, seed: int) -> Verdict:
+def _voices(gathered: Gathered, seed: int) -> Verdict:
     if not gathered.heard:
         return Verdict("voices", "skipped", "no speakers known; pass --identities with a column speaker")
-    names = sorted({person.speaker for _, _, person, _ in gathered.heard})
-    genders = sorted({person.gender for _, _, person, _ in gathered.heard})
-    clear = np.stack([clear for clear, _, _, _ in gathered.heard])
-    released = np.stack([released for _, released, _, _ in gathered.heard])
-    who = np.array([names.index(person.speaker) for _, _, person, _ in gathered.heard])
-    gender = np.array([genders.index(person.gender) for _, _, person, _ in gathered.heard])
-    return speakers(Views(clear, released, who, np.array([clip for _, _, _, clip in gathered.heard])), gender, seed)
+    names = sorted({one.person.speaker for one in gathered.heard})
+    genders = sorted({one.person.gender for one in gathered.heard})
+    clear, released = (np.stack([one.voice[k] for one in gathered.heard]) for k in (0, 1))
+    who = np.array([names.index(one.person.speaker) for one in gathered.heard])
+    gender = np.array([genders.index(one.person.gender) for one in gathered.heard])
+    return speakers(Views(clear, released, who, np.array([one.clip for one in gathered.heard])), gender, seed)
 
 
-def _sources(gathered: _Gathered) -> list[Verdict]:
+def _sentences(gathered: Gathered, seed: int) -> Verdict:
+    own = [one for one in gathered.heard if one.shape is not None]
+    if not own:
+        return Verdict(SENTENCES, "skipped", "no sentences known; pass --identities with columns speaker and sentence")
+    voices, said = (sorted({getattr(one.person, name) for one in own}) for name in ("speaker", "sentence"))
+    clear, released = ([one.shape[k] for one in own if one.shape] for k in (0, 1))
+    sentence = np.array([said.index(one.person.sentence) for one in own])
+    return sentences(clear, released, sentence, np.array([voices.index(one.person.speaker) for one in own]), seed)
+
+
+def _sources(gathered: Gathered) -> list[Verdict]:
     if not gathered.pairs:
         return [
             Verdict("source linkage", "skipped", "no clear originals; the private folder or its sources are not here")
@@ -187,14 +121,21 @@ def _sources(gathered: _Gathered) -> list[Verdict]:
     return [linkage(what, columns[k], columns[k + 3]) for k, what in enumerate(("picture", "sound", "row"))]
 
 
-def _labels(gathered: _Gathered, classes: Sequence[str]) -> Verdict:
+def _labels(gathered: Gathered, evidence: Evidence) -> Verdict:
+    classes = list(evidence.header.classes)
     own = [i for i, (label, split) in enumerate(gathered.labels) if label in classes and split]
     if not own:
         return Verdict("labels kept", "skipped", "no labelled clips with a split and their originals")
-    label = np.array([list(classes).index(str(gathered.labels[i][0])) for i in own])
+    label = np.array([classes.index(str(gathered.labels[i][0])) for i in own])
     is_test = np.array([gathered.labels[i][1] == "test" for i in own])
     released, clear = (np.stack([np.concatenate(gathered.pairs[i][k : k + 2]) for i in own]) for k in (0, 3))
-    return utility(clear, released, label, is_test, classes)
+    told = [(c, s) for c, s in evidence.refused() if c.label in classes and c.split]
+    refused = None
+    if told:
+        x = np.stack([np.concatenate([picture_of(sample.frames), envelope_of(sample.audio)]) for _, sample in told])
+        theirs = np.array([classes.index(str(clip.label)) for clip, _ in told])
+        refused = Taught(x, theirs, np.array([clip.split == "test" for clip, _ in told]))
+    return utility(Taught(clear, label, is_test), Taught(released, label, is_test), classes, refused)
 
 
 def _fates(evidence: Evidence) -> list[Fate]:
@@ -212,36 +153,24 @@ def _fates(evidence: Evidence) -> list[Fate]:
     return out
 
 
-def _document(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    used = [WEIGHTS[name] for name in ATTACKERS]
-    return {
-        "format_version": FORMAT_VERSION,
-        "dataset": sha256_of_file(evidence.dataset.root / HEADER),
-        "stage": evidence.header.stage,
-        "protection": evidence.header.protection,
-        "clips": len(evidence.rows),
-        "gerdata": __version__,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "weights": [{"name": one.name, "package": one.requirement, "sha256": one.sha256} for one in used],
-        "verdicts": [_finite(dataclasses.asdict(one)) for one in verdicts],
-    }
-
-
-def _finite(told: Any) -> Any:
-    """The same, with None for what is no number: JSON has no NaN."""
-    if isinstance(told, dict):
-        return {name: _finite(value) for name, value in told.items()}
-    if isinstance(told, list | tuple):
-        return [_finite(value) for value in told]
-    return None if isinstance(told, float) and not math.isfinite(told) else told
-
-
-def write(audit: Audit, folder: Path) -> Path:
-    """The document, named for the dataset it is of."""
-    make_folder(folder)
-    path = audit_path(folder, audit.document["dataset"])
-    write_atomic(path, (json.dumps(audit.document, indent=1, ensure_ascii=True) + "\n").encode())
-    return path
+def _document(evidence: Evidence, verdicts: Sequence[Verdict], gathered: Gathered) -> AuditDocument:
+    names = [
+        *ATTACKERS,
+        *(("voice-embedder",) if gathered.heard and embedder() else ()),
+        *((WEIGHT, MANIFEST) if any(one.learned for one in gathered.seen) else ()),
+    ]
+    names += FILES if gathered.listened else ()
+    used = [WEIGHTS[name] for name in names]
+    return AuditDocument(
+        dataset=sha256_of_file(evidence.dataset.root / HEADER),
+        stage=evidence.header.stage,
+        protection=evidence.header.protection,
+        clips=len(evidence.rows),
+        gerdata=__version__,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        weights=tuple(Used(one.name, one.requirement, one.sha256) for one in used),
+        verdicts=tuple(verdicts),
+    )
 
 
 def need_models() -> None:

@@ -62,3 +62,9 @@ def nearest(templates: Features, classes: Labels, x: Features) -> Labels:
     a = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)
     b = templates / np.maximum(np.linalg.norm(templates, axis=1, keepdims=True), 1e-9)
     return np.asarray(classes[(a @ b.T).argmax(axis=1)], np.int64)
+
+
+def closest(templates: Features, classes: Labels, x: Features) -> Labels:
+    """`[N]`: the class whose template `[C, K]` is least far from `x: [N, K]` (Euclidean)."""
+    away = ((x[:, None] - templates[None]) ** 2).sum(axis=2)
+    return np.asarray(classes[away.argmin(axis=1)], np.int64)

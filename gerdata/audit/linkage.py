@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gerdata.audit.statistics import rate
-from gerdata.audit.verdict import Verdict
 from gerdata.clip import SAMPLE_RATE_HZ, Audio, Clip, Frames
+from gerdata.store.audits import Verdict
 
 Floats = npt.NDArray[np.float64]
 SIDE, SECONDS = 16, 16  # of a picture, in pixels; of an envelope, in parts of the clip
@@ -46,12 +46,12 @@ def _unit(x: Floats) -> Floats:
     return flat / length if length > 1e-9 else np.zeros_like(flat)
 
 
-def linkage(what: str, released: Floats, clear: Floats) -> Verdict:
+def linkage(what: str, released: Floats, clear: Floats, to: str = "source linkage") -> Verdict:
     """How often sample i of `released: [N, D]` is nearest to original i of `clear: [N, D]`; ties are drawn by lot on average.
 
     Originals that look the same (segments of a still) count as one only by chance, so the figure is a lower one.
     """
-    part = f"source linkage by {what}"
+    part = f"{to} by {what}"
     if len(released) < 2:
         return Verdict(part, "skipped", "fewer than two clips with their originals", ATTACKER)
     away = ((released[:, None] - clear[None]) ** 2).sum(axis=2)

@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 
 from gerdata.audit.statistics import clopper_pearson
-from gerdata.audit.verdict import Figure, Verdict
 from gerdata.clip import Frames, Points
 from gerdata.people.tiles import overlaps
 from gerdata.people.witness import Witness
 from gerdata.privacy.check import COVERED_SHARE, covered_share
+from gerdata.store.audits import Figure, Verdict
 
 ATTACKER = "MediaPipe full-range face detector (sparse, 2021)"
 # Chosen on other data than it is used on: at .6, in the frame and in its mirror image, it fires on 1 of 144 pictures

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from gerdata.clip import Frames, Points
 from gerdata.privacy.heads import FILL, grown
 
-INSIDE_PX, PERSON_PX = 16, 24  # sides to which regions are scaled
+INSIDE_PX, PERSON_PX, FACE_PX = 16, 24, 150  # sides to which regions are scaled
 BLOCK = 16  # of JPEG with halved chroma: pixels of a block depend on each other
 SMEAR = 2  # pixels of a block that decoders smooth chroma into from the next one; clothes told there, not faces
 # A person around a face box, in its widths and heights: shoulders, hair, clothes.
@@ -20,11 +20,13 @@ Features = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sighting:
-    """`[D]` features of one head in one frame; `inside` is None where no whole block lies in what was filled."""
+    """`[D]` features of one head in one frame, clear and released; `inside` is None where no whole block lies in what was
+    filled, and so is `faces`, the same region as pictures `uint8 [150, 150, 3]`."""
 
     inside: tuple[Features, Features] | None
     context: tuple[Features, Features]
     whole: tuple[Features, Features]
+    faces: tuple[Frames, Frames] | None = None
 
 
 def sighting(clear: Frames, released: Frames, head: Points, mask: Points) -> Sighting:
@@ -37,12 +39,13 @@ def sighting(clear: Frames, released: Frames, head: Points, mask: Points) -> Sig
     person = _around(head, height, width)
     x0, y0 = (int(-(-one // BLOCK) * BLOCK) + SMEAR for one in np.floor(mask[:2]))
     x1, y1 = (int(one // BLOCK * BLOCK) - SMEAR for one in np.ceil(mask[2:]))
-    inside = None
+    inside = faces = None
     if x1 > x0 and y1 > y0:
         inside = tuple(_scaled(frame[y0:y1, x0:x1], INSIDE_PX) for frame in (clear, released))
+        faces = tuple(_face(frame[y0:y1, x0:x1]) for frame in (clear, released))
     context = tuple(_scaled(_without(frame, mask)[person], PERSON_PX) for frame in (clear, released))
     whole = tuple(_scaled(frame[person], PERSON_PX) for frame in (clear, released))
-    return Sighting(inside, context, whole)  # type: ignore[arg-type]
+    return Sighting(inside, context, whole, faces)  # type: ignore[arg-type]
 
 
 def mask_of(head: Points, height_px: int, width_px: int) -> Points:
@@ -66,3 +69,14 @@ def _without(frame: Frames, mask: Points) -> Frames:
 
 def _scaled(region: Frames, side: int) -> Features:
     return np.asarray(cv2.resize(region, (side, side), interpolation=cv2.INTER_AREA), np.float64).ravel()
+
+
+def _face(region: Frames) -> Frames:
+    way = cv2.INTER_AREA if min(region.shape[:2]) > FACE_PX else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(region, (FACE_PX, FACE_PX), interpolation=way), np.uint8)
+
+
+def marked(faces: Frames, mark: Features) -> Features:
+    """Faces `[N, 150, 150, 3]` with a mark `[768]` (16x16 pixels of three colours) laid over each."""
+    small = mark.reshape(INSIDE_PX, INSIDE_PX, 3)
+    return np.asarray(faces + cv2.resize(small, (FACE_PX, FACE_PX), interpolation=cv2.INTER_NEAREST), np.float64)

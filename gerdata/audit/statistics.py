@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from gerdata.audit.verdict import Figure
+from gerdata.store.audits import Figure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,40 +34,52 @@ def rate(name: str, hits: int, n: int, chance: float | None = None) -> Figure:
 
 
 def clustered(
-    name: str, hit: Bools | Floats, cluster: Ints, rng: np.random.Generator, chance: float | None = None
+    name: str,
+    hit: Bools | Floats,
+    cluster: Ints,
+    rng: np.random.Generator,
+    chance: float | None = None,
+    size: Floats | None = None,
 ) -> Figure:
     """A share of trials `hit: [N]` that hang together by `cluster: [N]`: clusters drawn again 1000 times, percentiles.
 
-    Where all clusters agree (no hit at all, or only hits) drawing again shows no spread; then the exact interval of as many
-    independent trials as there are clusters holds.
+    `size: [N]`: of how many each hit is a count (words of a clip); 1 by default. Where all clusters agree (no hit at all, or
+    only hits) drawing again shows no spread; then the exact interval of as many independent trials as there are clusters
+    holds. One cluster alone says nothing of others.
     """
-    if not len(hit):
+    size = np.ones(len(hit)) if size is None else size
+    if not size.sum():
         return Figure(name, float("nan"), 0.0, 1.0, 0, chance)
     names, place = np.unique(cluster, return_inverse=True)
-    hits, sizes = np.bincount(place, hit), np.bincount(place)
+    hits, sizes = np.bincount(place, hit), np.bincount(place, size)
     drawn = rng.integers(0, len(names), (DRAWS, len(names)))
     low, high = np.percentile(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [2.5, 97.5])
-    if (hit == 1).all() or (hit == 0).all():
-        low, high = clopper_pearson(len(names) if (hit == 1).all() else 0, len(names))
-    return Figure(name, float(hit.mean()), float(low), float(high), len(hit), chance)
+    if (hit == size).all() or (hit == 0).all():
+        low, high = clopper_pearson(len(names) if (hit == size).all() else 0, len(names))
+    elif len(names) == 1:
+        low, high = 0.0, 1.0
+    return Figure(name, float(hit.sum() / size.sum()), float(low), float(high), int(size.sum()), chance)
 
 
-def named_right(name: str, told: Ints, true: Ints, rng: np.random.Generator) -> Figure:
+def named_right(name: str, told: Ints, true: Ints, rng: np.random.Generator, cluster: Ints | None = None) -> Figure:
     """How often `told: [N]` names the `true: [N]` of C identities, beyond what naming one of them more often than others
     brings: chance + mean(right - share of all trials that name this one), people drawn again.
 
     One who always says the same is right in 1/C of the trials, all of one person; drawing people again would take that for
-    a leak of up to 3/C. Here it is 1/C with no spread; of somebody who is always right it is 1.
+    a leak of up to 3/C. Here it is 1/C with no spread; of somebody who is always right it is 1. `cluster: [N]`: what is
+    drawn again, where it is not those who are named.
     """
     n = len(np.unique(true))
+    cluster = true if cluster is None else cluster
     favour = {one: float(np.mean(told == one)) for one in np.unique(true)}
     beyond = (told == true).astype(np.float64) - np.array([favour[one] for one in true])
-    figure = clustered(name, beyond, true, rng, 1 / n)
+    figure = clustered(name, beyond, cluster, rng, 1 / n)
     low, high = figure.low, figure.high
     if not beyond.any():
         low = high = 0.0
     elif (told == true).all():
-        low = clopper_pearson(n, n)[0] - 1 / n
+        clusters = len(np.unique(cluster))
+        low = clopper_pearson(clusters, clusters)[0] - 1 / n
     value, low, high = (float(np.clip(one + 1 / n, 0, 1)) for one in (figure.value, low, high))
     return Figure(name, value, low, high, len(true), 1 / n)
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from gerdata.audit.linear import NAME, Features, Labels, Linear
-from gerdata.audit.statistics import clopper_pearson, rate
-from gerdata.audit.verdict import Figure, Verdict
+from gerdata.audit.statistics import rate
+from gerdata.store.audits import Figure, Verdict
 
 MOST_QUARANTINED, MOST_RATIO = 0.05, 2.0
 LEAST_TESTED = 100
@@ -51,19 +52,43 @@ def quarantine(fates: Sequence[Fate]) -> tuple[Verdict, bool]:
     return Verdict("quarantine", "reported", told, "", tuple(figures)), is_much or is_uneven
 
 
-def utility(clear: Features, released: Features, label: Labels, is_test: np.ndarray, names: Sequence[str]) -> Verdict:
-    """How well labels are told from small pictures and envelopes, learnt and tested on clear and on released clips."""
-    train = ~is_test
-    if is_test.sum() < 2 or len(np.unique(label[train])) < 2:
+@dataclass(frozen=True)
+class Taught:
+    """Clips to learn labels from and to test on: `x: [N, D]`, `label: [N]`, `is_test: bool [N]`."""
+
+    x: Features
+    label: Labels
+    is_test: npt.NDArray[np.bool_]
+
+    def and_also(self, other: "Taught") -> "Taught":
+        """Both together."""
+        x, label = np.concatenate([self.x, other.x]), np.concatenate([self.label, other.label])
+        return Taught(x, label, np.concatenate([self.is_test, other.is_test]))
+
+
+def utility(clear: Taught, released: Taught, names: Sequence[str], refused: Taught | None = None) -> Verdict:
+    """How well labels are told from small pictures and envelopes, learnt and tested on clear and on released clips.
+
+    `refused`: clear originals of clips that were quarantined. What their absence costs is told by two more learners, of all
+    clear clips and of those that were kept, both tested on all.
+    """
+    if clear.is_test.sum() < 2 or len(np.unique(clear.label[~clear.is_test])) < 2:
         return Verdict("labels kept", "skipped", "fewer than two labelled clips to test, or one class to learn", NAME)
+    ways = {"clear": (clear, clear), "released": (released, released)}
+    if refused is not None:
+        everything = clear.and_also(refused)
+        ways |= {"with quarantined": (everything, everything), "without quarantined": (clear, everything)}
     figures: list[Figure] = []
-    for kind, x in (("clear", clear), ("released", released)):
-        right = Linear.fit(x[train], label[train]).told(x[is_test]) == label[is_test]
-        figures.append(rate(f"accuracy {kind}", int(right.sum()), len(right)))
-        for k, name in enumerate(names):
-            own = label[is_test] == k
-            figures.append(Figure(f"recall of {name} {kind}", float(right[own].mean()) if own.any() else float("nan"),
-                                  *clopper_pearson(int(right[own].sum()), int(own.sum())), int(own.sum())))  # fmt: skip
-    told = f"accuracy {figures[0].value:.2f} clear, {figures[1 + len(names)].value:.2f} released, {int(is_test.sum())} clips"
-    is_small = is_test.sum() < LEAST_TESTED
-    return Verdict("labels kept", "underpowered" if is_small else "reported", told, NAME, tuple(figures))
+    for kind, (learn, test) in ways.items():
+        told = Linear.fit(learn.x[~learn.is_test], learn.label[~learn.is_test]).told(test.x[test.is_test])
+        label = test.label[test.is_test]
+        figures.append(rate(f"accuracy {kind}", int((told == label).sum()), len(label)))
+        figures += [
+            rate(f"recall of {name} {kind}", int((told[label == k] == k).sum()), int((label == k).sum()))
+            for k, name in enumerate(names)
+        ]
+    accuracy = {one.name: one.value for one in figures}
+    n = int(clear.is_test.sum())
+    told_of = ", ".join(f"{accuracy['accuracy ' + kind]:.2f} {kind}" for kind in ways)
+    why = f"accuracy {told_of}, {n} clips"
+    return Verdict("labels kept", "underpowered" if n < LEAST_TESTED else "reported", why, NAME, tuple(figures))

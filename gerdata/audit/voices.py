@@ -11,8 +11,8 @@ import numpy.typing as npt
 from gerdata.audit.identify import Views
 from gerdata.audit.linear import NAME, Features, Labels, Linear
 from gerdata.audit.statistics import equal_error_rate, named_right, spread, true_accepts
-from gerdata.audit.verdict import Figure, Status, Verdict
 from gerdata.chance import rng_for
+from gerdata.store.audits import Figure, Status, Verdict
 
 LEAST_SPEAKERS, LEAST_UTTERANCES = 20, 4
 LEAST_EER, FAILED_EER = 0.40, 0.20  # lower bound of a pass; upper bound of a failure

@@ -1,6 +1,6 @@
 """Changes of the picture, the same for all frames of a clip: a scene that stands still goes on standing still.
 
-Geometry carries the people's structure along, to within half a pixel. What is moved in from outside the frame is one
+Geometry carries the people's structure along, to within a quarter of a pixel. What is moved in from outside the frame is one
 grey: a mirrored border would show people whom no structure knows. Sizes in pixels are of the frame that is rendered.
 """
 
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from gerdata.augment.points import hide, mirror, move
-from gerdata.clip import Frames, Points, Structure
+from gerdata.augment.points import hide, mirror, mirror_maps, move, move_maps
+from gerdata.clip import BodyMaps, Frames, Points, Structure
 
 GREY = 128  # the middle of uint8
 
@@ -22,10 +22,11 @@ CLOSED = ConfigDict(extra="forbid")  # a plan that was read has known fields alo
 
 
 class Picture(NamedTuple):
-    """`frames: uint8 [T, H, W, 3]`, T of one or more, and the structure of their people, or None."""
+    """`frames: uint8 [T, H, W, 3]`, T of one or more, and what is known of their people, in either form, or None."""
 
     frames: Frames
-    structure: Structure | None
+    structure: Structure | None = None
+    limbs: BodyMaps | None = None
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ class Flip:
     def render(self, picture: Picture) -> Picture:
         import cv2
 
-        frames, structure = picture
+        frames, structure, limbs = picture
         flipped = np.stack(
             [cv2.flip(frame, 1) for frame in frames]
         )  # over five times as fast as copying a reversed view
-        return Picture(np.asarray(flipped, np.uint8), structure and mirror(structure, frames.shape[2]))
+        structure = structure and mirror(structure, frames.shape[2])
+        return Picture(np.asarray(flipped, np.uint8), structure, limbs and mirror_maps(limbs))
 
 
 @dataclass(frozen=True)
@@ -206,13 +208,13 @@ class Holes:
     op: Literal["holes"] = "holes"
 
     def render(self, picture: Picture) -> Picture:
-        frames, structure = picture[0].copy(), picture[1]
+        frames, structure, limbs = picture.frames.copy(), picture.structure, picture.limbs
         height, width = frames.shape[1:3]
         boxes = np.array(self.boxes, np.float64).reshape(-1, 4) * (width, height, width, height)
         boxes = boxes.round().astype(int)
         for x0, y0, x1, y1 in boxes:
             frames[:, y0:y1, x0:x1] = GREY
-        return Picture(frames, structure and hide(structure, boxes.astype(np.float32)))
+        return Picture(frames, structure and hide(structure, boxes.astype(np.float32)), limbs)
 
 
 PICTURE_OPS = (Crop, Flip, Affine, Perspective, Light, Colour, Gamma, Holes, Blur, Grain, Jpeg)  # in order of rendering
@@ -239,7 +241,7 @@ def load_albumentations() -> Any:
 def _pixels(transform: Any, picture: Picture, seed: int = 0) -> Picture:
     """All frames with one set of parameters; the structure knows nothing of it."""
     frames = load_albumentations().Compose([transform], seed=seed)(images=picture.frames)["images"]
-    return Picture(np.ascontiguousarray(frames, np.uint8), picture.structure)
+    return picture._replace(frames=np.ascontiguousarray(frames, np.uint8))
 
 
 def _geometry(transforms: list[Any], picture: Picture, offset: float = 0.5, seed: int = 0) -> Picture:
@@ -249,16 +251,20 @@ def _geometry(transforms: list[Any], picture: Picture, offset: float = 0.5, seed
     """
     library = load_albumentations()
     how = library.Compose(transforms, keypoint_params=library.KeypointParams("xy", remove_invisible=False), seed=seed)
-    moved: dict[str, Frames] = {}
+    height, width = picture.frames.shape[1:3]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    moved: dict[str, Any] = {}
 
     def move_points(points: Points) -> Points:
-        moved.update(how(images=picture.frames, keypoints=points - np.float32(offset)))
-        return np.asarray(moved["keypoints"], np.float32) + np.float32(offset)
+        together = np.concatenate([points, corners]) - np.float32(offset)
+        moved.update(how(images=picture.frames, keypoints=together))
+        return np.asarray(moved["keypoints"], np.float32)[: len(points)] + np.float32(offset)
 
-    structure = picture.structure
-    height, width = picture.frames.shape[1:3]
+    structure, limbs = picture.structure, picture.limbs
     if structure is not None:
         structure = move(structure, move_points, height, width)
     if not moved:  # nobody, or nothing known of them
-        moved.update(how(images=picture.frames, keypoints=np.zeros((0, 2), np.float32)))
-    return Picture(np.ascontiguousarray(moved["images"], np.uint8), structure)
+        move_points(np.zeros((0, 2), np.float32))
+    if limbs is not None:
+        limbs = move_maps(limbs, np.asarray(moved["keypoints"], np.float32)[-4:] + np.float32(offset), height, width)
+    return Picture(np.ascontiguousarray(moved["images"], np.uint8), structure, limbs)

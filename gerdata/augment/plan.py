@@ -45,18 +45,18 @@ _ADAPTER = TypeAdapter(AugmentPlan)
 def render(sample: Sample, plan: AugmentPlan) -> Sample:
     """The sample after a plan: a new value, same shapes; nothing is drawn and nothing of the input is written to.
 
-    A dropped picture is black, without structure; a dropped sound is silent; the clip says so (`has_video`,
+    A dropped picture is black, without structure or limbs; a dropped sound is silent; the clip says so (`has_video`,
     `has_audio`). A sample without sound stays silent, whatever the plan was drawn for. Of the clip nothing else changes:
     `n_people`, say, is still that of the sample before.
     """
-    picture = Picture(sample.frames, sample.structure)
+    picture = Picture(sample.frames, sample.structure, sample.limbs)
     audio = sample.audio
     picture = render_picture(picture, plan.picture)
     if sample.clip.has_audio:
         audio = render_sound(audio, plan.sound)
     clip = sample.clip
     if plan.drop == "video":
-        picture, clip = Picture(np.zeros_like(sample.frames), None), dataclasses.replace(clip, has_video=False)
+        picture, clip = Picture(np.zeros_like(sample.frames)), dataclasses.replace(clip, has_video=False)
     if plan.drop == "audio":
         audio, clip = np.zeros_like(audio), dataclasses.replace(clip, has_audio=False)
-    return Sample(clip, picture.frames, audio, picture.structure)
+    return Sample(clip, picture.frames, audio, picture.structure, picture.limbs)

@@ -1,11 +1,11 @@
-"""How a `Structure` follows its picture: moved, mirrored, hidden. People stay who they are: P does not change."""
+"""How `Structure` and `BodyMaps` follow their picture: moved, mirrored, hidden. People stay who they are: P does not change."""
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from gerdata.clip import Points, Structure
+from gerdata.clip import BODY_MAP_SHAPE, BodyMaps, Frames, Points, Structure
 
 # Where each point is found after left and right have changed places: COCO-17, and the 68 points of iBUG 300-W.
 MIRRORED_BODY = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
@@ -17,6 +17,7 @@ MIRRORED_FACE = (
     *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # lips, outside
     *(64, 63, 62, 61, 60, 67, 66, 65),  # lips, inside
 )
+MIRRORED_LIMBS = (2, 3, 0, 1, 4, 6, 5, 7, 9, 8, 11, 10, 13, 12, 15, 14, 17, 16)  # of `BodyMaps`
 _CORNERS = (0, 1, 2, 1, 2, 3, 0, 3)  # of a box x0 y0 x1 y1, as four points x y
 
 Move = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -59,3 +60,29 @@ def hide(structure: Structure, boxes: Points) -> Structure:
     bodies = structure.bodies.copy()
     bodies[..., 2] = np.where(is_inside & (bodies[..., 2] == 2), 1, bodies[..., 2])
     return Structure(structure.heads, bodies, structure.faces)
+
+
+def mirror_maps(limbs: BodyMaps) -> BodyMaps:
+    """Left and right changed, of the maps and of their channels. Its own inverse."""
+    return BodyMaps(np.ascontiguousarray(limbs.maps[:, list(MIRRORED_LIMBS), :, ::-1]), limbs.has_people)
+
+
+def move_maps(limbs: BodyMaps, corners: Points, height_px: int, width_px: int) -> BodyMaps:
+    """The maps as a frame is seen whose corners (from the top left one clockwise, `[4, 2]`, pixels) are now at `corners`.
+
+    Lines widen with what they lie on. Where nothing is left of a frame's people, it has none.
+    """
+    import cv2
+
+    _, high, wide = BODY_MAP_SHAPE
+    before = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32) - np.float32(0.5)
+    after = (corners * (wide / width_px, high / height_px)).astype(np.float32) - np.float32(
+        0.5
+    )  # cells at their middles
+    matrix = cv2.getPerspectiveTransform(before, after)
+    flat = limbs.maps.reshape(-1, high, wide)
+    maps: Frames = np.zeros_like(flat)
+    for number in np.flatnonzero(flat.any(axis=(1, 2))):
+        maps[number] = cv2.warpPerspective(flat[number], matrix, (wide, high), flags=cv2.INTER_LINEAR)
+    maps = maps.reshape(limbs.maps.shape)
+    return BodyMaps(maps, limbs.has_people & maps.any(axis=(1, 2, 3)))

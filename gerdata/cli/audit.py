@@ -7,7 +7,7 @@ import typer
 
 from gerdata.cli.answer import note, say
 from gerdata.cli.options import Work, command
-from gerdata.errors import FindingError, RejectsError, UsageError
+from gerdata.errors import FindingError, RejectsError
 
 
 @command
@@ -17,7 +17,13 @@ def audit(
     ] = None,
     identities: Annotated[
         Path | None,
-        typer.Option(help="CSV: source, identity, speaker, gender; who is known to be seen and heard, to attack with."),
+        typer.Option(
+            help="CSV: source, identity, speaker, gender, sentence; who is known to be seen and heard, to attack with."
+        ),
+    ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(help="Another release of the same sources and key: can its rows be matched to these?"),
     ] = None,
     *,
     shared: Work,
@@ -30,33 +36,33 @@ def audit(
     Example: gerdata audit workspace/protected --identities people.csv
     """
     from gerdata.audit.evidence import Evidence
-    from gerdata.audit.inquiry import inquire, need_models, read_identities, write
-    from gerdata.store.dataset import Dataset, rows_of
+    from gerdata.audit.inquiry import inquire, need_models
+    from gerdata.audit.known import read_identities
+    from gerdata.store.audits import write_audit
+    from gerdata.store.dataset import Dataset
     from gerdata.store.private import look_private
 
-    target = Dataset(dataset or shared.workspace / "protected")
-    header = target.header()
-    if header.stage == "ingest":
-        raise UsageError(f"{target.root}: an ingested dataset holds no media; audit what protect made of it")
+    private = look_private(shared.private_root) if shared.private_root.is_dir() else None
+    evidence = Evidence.of(Dataset(dataset or shared.workspace / "protected"), private, shared.limit)
+    other = Evidence.of(Dataset(beside), private) if beside else None
     known = read_identities(identities) if identities else {}
     need_models()
-    private = look_private(shared.private_root) if shared.private_root.is_dir() else None
-    folder = shared.out or shared.workspace / "audits"
-    rows = tuple(rows_of(target, header)[: shared.limit])
+    folder, n = shared.out or shared.workspace / "audits", len(evidence.rows)
     if shared.dry_run:
-        say(shared, "audit", folder, f"would attack {len(rows)} clips → {folder}", status="planned", clips=len(rows))
+        say(shared, "audit", folder, f"would attack {n} clips → {folder}", status="planned", clips=n)
         return
-    done = inquire(Evidence(target, header, rows, private), known, shared.seed)
-    path = write(done, folder)
-    for verdict in done.verdicts:
+    document, is_skewed = inquire(evidence, known, shared.seed, other)
+    path = write_audit(document, folder)
+    for verdict in document.verdicts:
         note(shared, f"{verdict.status:12} {verdict.part}: {verdict.why}")
     counts = {
-        status: sum(one.status == status for one in done.verdicts) for status in {v.status for v in done.verdicts}
+        status: sum(one.status == status for one in document.verdicts)
+        for status in {v.status for v in document.verdicts}
     }
-    line = f"{len(rows)} clips · {', '.join(f'{n} {status}' for status, n in sorted(counts.items()))} → {path}"
-    status = "failed" if done.has_failed else "quarantine" if done.is_skewed else "ok"
-    say(shared, "audit", path, line, **{**done.document, "status": status})
-    if done.has_failed:
+    line = f"{n} clips · {', '.join(f'{count} {status}' for status, count in sorted(counts.items()))} → {path}"
+    status = "failed" if document.has_failed else "quarantine" if is_skewed else "ok"
+    say(shared, "audit", path, line, **{**document.to_json(), "status": status})
+    if document.has_failed:
         raise typer.Exit(FindingError.exit_code)
-    if done.is_skewed:
+    if is_skewed:
         raise typer.Exit(RejectsError.exit_code)

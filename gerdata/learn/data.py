@@ -250,7 +250,7 @@ def needs_waveform(augment: AugmentRecipe) -> bool:
 def change_picture(video: Tensor, ops: tuple[PictureOp, ...]) -> Tensor:
     """uint8 [T, 3, h, w] after `ops`, as the model sees it: the frames are already small and square."""
     frames = np.ascontiguousarray(video.permute(0, 2, 3, 1).numpy())  # [T, h, w, 3]
-    return torch.from_numpy(render_picture(Picture(frames, None), ops).frames).permute(0, 3, 1, 2)
+    return torch.from_numpy(render_picture(Picture(frames), ops).frames).permute(0, 3, 1, 2)
 
 
 def change_sound(item: Item, ops: tuple[SoundOp, ...], form: Form) -> Tensor:

@@ -8,9 +8,9 @@ not print its own 20, so these are ours.
 import numpy as np
 import numpy.typing as npt
 
-from gerdata.clip import Points, Structure
+from gerdata.clip import BODY_MAP_SHAPE, BodyMaps, Points, Structure
 
-SIDE = 56
+SIDE = BODY_MAP_SHAPE[1]
 # Joints of COCO-17: nose 0, eyes 1 2, ears 3 4, shoulders 5 6, elbows 7 8, wrists 9 10, hips 11 12, knees 13 14, ankles 15 16.
 BODY_LIMBS = (
     *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10)),
@@ -25,6 +25,7 @@ FACE_LIMBS = (
     *((60, 64), (62, 66)),  # mouth: width, opening
 )
 LIMBS = tuple(f"body {a}-{b}" for a, b in BODY_LIMBS) + tuple(f"face {a}-{b}" for a, b in FACE_LIMBS)
+_FINE = 256  # steps of one level of a map in which people are summed
 _REACH = 4.0  # sigmas from a line at which its Gaussian is taken for nothing (3e-4)
 
 
@@ -51,6 +52,24 @@ def limbs(structure: Structure, height_px: int, width_px: int, sigma: float = 1.
     for t, p, limb in zip(*np.nonzero(there), strict=True):
         _draw(out[t, limb], ends[t, p, limb], sigma)
     return np.minimum(out, 1.0)
+
+
+def body_maps(structure: Structure, height_px: int, width_px: int) -> BodyMaps:
+    """The bodies of `limbs` alone, to be released: no face, no box, no person; not who is whose limb, nor how many there are.
+
+    Each person is drawn and rounded alone and whole numbers are summed, so that the order of people changes no bit. A frame
+    in which no joint was found is zeros, whatever the frames beside it show. Sizes and errors as in `limbs`.
+    """
+    t, p = structure.heads.shape[:2]
+    total = np.zeros((t, *BODY_MAP_SHAPE), np.int64)
+    for person in range(p):
+        alone = Structure.empty(t, 1)
+        alone.bodies[:] = structure.bodies[:, person : person + 1]
+        drawn = limbs(alone, height_px, width_px)[:, : len(BODY_LIMBS)]
+        total += np.rint(drawn * (255 * _FINE)).astype(np.int64)
+    is_missing = np.isnan(structure.bodies[..., :2]).any(axis=3) | ~(structure.bodies[..., 2] > 0)
+    maps = (np.minimum(total, 255 * _FINE) + _FINE // 2) // _FINE
+    return BodyMaps(maps.astype(np.uint8), np.asarray(~is_missing.all(axis=(1, 2)), np.bool_))
 
 
 def _draw(channel: Points, ends: npt.NDArray[np.float64], sigma: float) -> None:

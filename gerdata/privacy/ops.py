@@ -104,15 +104,20 @@ VOICE_OPS = (Mute, Steps, Bed, BedDynamic, Numbers, VocodeVoice, McAdamsVoice, R
 PRIVACY_OPS = (*FRAME_OPS, *VOICE_OPS)
 
 
-def frame_op_of(recipe: ProtectRecipe) -> FrameOp:
-    """The frame op a recipe names."""
-    scan = HeadScan(
+def head_scan_of(recipe: ProtectRecipe) -> HeadScan:
+    """How a recipe looks for heads."""
+    return HeadScan(
         min_score=recipe.min_score,
         tile_score=recipe.tile_score,
         hold=recipe.hold_frames,
         stored_px=recipe.frame_px,
         max_pixels=recipe.max_pixels,
     )
+
+
+def frame_op_of(recipe: ProtectRecipe) -> FrameOp:
+    """The frame op a recipe names."""
+    scan = head_scan_of(recipe)
     match recipe.frame_op:
         case "remove_heads":
             return RemoveHeads(scan)

@@ -12,9 +12,10 @@ from gerdata.manifest import FORMAT_VERSION, clip_to_json
 from gerdata.people.bodies import PersonMask
 from gerdata.people.faces import FaceGate
 from gerdata.people.heads import HeadFinder
+from gerdata.people.structures import StructureFinder
 from gerdata.recipe import ProtectRecipe
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
-from gerdata.store.members import suffixes
+from gerdata.store.members import POSE_RELEASED, suffixes
 from gerdata.store.private import Private
 
 MOST_PER_PART, LEAST_PARTS = 16, 32  # a clip takes seconds: few clips are many parts, so that all cores have work
@@ -91,7 +92,7 @@ def job_of(
         recipe=recipe.model_dump(mode="json"),
         seed=header.seed,
         classes=header.classes,
-        members=suffixes(recipe.n_frames, has_structure=False),
+        members=suffixes(recipe.n_frames, has_structure=False, has_limbs=recipe.structure == "heatmaps"),
         n_frames=recipe.n_frames,
         protection=protection_of(name, recipe),
         notice=notice_of(recipe),
@@ -107,7 +108,9 @@ def part_size(n_clips: int) -> int:
 
 def need_models(recipe: ProtectRecipe) -> None:
     """Raises `MissingError`, with the line to run, before the first clip rather than at each."""
-    if recipe.frame_op in ("shrink_frame", "raw_frame"):
+    if recipe.structure != "none":
+        StructureFinder()
+    elif not recipe.follows_heads:
         return
     HeadFinder()
     if recipe.looks_for_heads:
@@ -119,14 +122,15 @@ def need_models(recipe: ProtectRecipe) -> None:
 def protection_of(name: str, recipe: ProtectRecipe) -> str:
     """What the rows, the card and the report call it."""
     marks = {"removing": "", "cosmetic": " (cosmetic)", "raw": " (not obfuscated)"}
-    return name + marks[recipe.strength]
+    return name + marks[recipe.strength] + (f" {POSE_RELEASED}" if recipe.structure == "heatmaps" else "")
 
 
 def notice_of(recipe: ProtectRecipe) -> str:
     """One sentence for everyone who meets the data."""
+    pose = ", maps of all people's limbs (pose released)" if recipe.structure == "heatmaps" else ""
     if recipe.strength == "raw":
-        return "NOT OBFUSCATED: faces or voices of real people are in these data"
-    told = f"{_FRAMES[recipe.frame_op]}, {_SOUNDS[recipe.voice_op]}"
+        return f"NOT OBFUSCATED: faces or voices of real people are in these data{pose}"
+    told = f"{_FRAMES[recipe.frame_op]}, {_SOUNDS[recipe.voice_op]}{pose}"
     if recipe.strength == "cosmetic":
         return f"COSMETIC: {told}; a trained attacker recognises people in these data"
     return f"{told}; who can find the public original can identify its people"

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 
 from gerdata.chance import rng_for
-from gerdata.clip import SAMPLE_RATE_HZ, Audio, Clip, Frames, Points, Sample, kept_times_s
+from gerdata.clip import SAMPLE_RATE_HZ, Audio, Clip, Frames, Points, Sample, Structure, kept_times_s
 from gerdata.engine.work import Expect, Item, Made
 from gerdata.errors import RejectedInput
 from gerdata.manifest import Row, clip_from_json
@@ -16,21 +17,32 @@ from gerdata.media.address import Address, sha256_of
 from gerdata.media.decode import Stretch, frames, kept_frames, marked_frames, sound
 from gerdata.media.examine import SILENCE_PEAK
 from gerdata.media.limits import MediaLimits
+from gerdata.people.limbs import body_maps
+from gerdata.people.structures import StructureFinder, in_a_row
 from gerdata.people.tracks import Look, Tracks
 from gerdata.privacy.check import FaceCheck, check_sound, check_tracks, failing_closed
-from gerdata.privacy.heads import grown
-from gerdata.privacy.ops import frame_op_of, voice_op_of
+from gerdata.privacy.heads import grown, head_finder
+from gerdata.privacy.ops import frame_op_of, head_scan_of, voice_op_of
 from gerdata.recipe import ProtectRecipe
 from gerdata.store.members import encode
+from gerdata.store.structures import COLUMN, as_text
+
+
+@cache
+def structure_finder() -> StructureFinder:
+    """The process's one finder of joints and landmarks."""
+    return StructureFinder()
 
 
 @dataclasses.dataclass(frozen=True)
 class _Picture:
-    """Stored frames, and for each the heads and what was filled for them, `[P, 4]` in stored pixels."""
+    """Stored frames, and for each the heads and what was filled for them, `[P, 4]` in stored pixels; and the structure of
+    people where it was asked for."""
 
     frames: list[Frames]
     heads: list[Points]
     masks: list[Points]
+    structures: list[Structure]
 
 
 class ProtectWorker:
@@ -60,8 +72,17 @@ class ProtectWorker:
         if self.recipe.strength == "removing":
             check_sound(heard, audio)
         clip = self._told(clip, audio, heard)
-        made = encode(Sample(clip, np.stack(picture.frames), audio), self.recipe.jpeg_quality)
-        private = {"heads": [box.tolist() for box in picture.heads], "masks": [box.tolist() for box in picture.masks]}
+        private: dict[str, Any] = {
+            "heads": [box.tolist() for box in picture.heads],
+            "masks": [box.tolist() for box in picture.masks],
+        }
+        limbs = None
+        if picture.structures:
+            structure = in_a_row(picture.structures)
+            private[COLUMN] = as_text(structure)
+            if self.recipe.structure == "heatmaps":
+                limbs = body_maps(structure, self.recipe.frame_px, self.recipe.frame_px)
+        made = encode(Sample(clip, np.stack(picture.frames), audio, limbs=limbs), self.recipe.jpeg_quality)
         yield Made(Row(clip), members=made, private=private)
 
     def _picture(self, path: Address, stretch: Stretch) -> _Picture:
@@ -69,8 +90,8 @@ class ProtectWorker:
         times_s = list(kept_times_s(self.recipe.n_frames, stretch.duration_s))
         marked = marked_frames(frames(path, self.limits, stretch), times_s)
         with failing_closed():
-            tracks = self.frame_op.scan(Look(shown, is_kept) for shown, is_kept in marked)
-        out = _Picture([], [], [])
+            tracks, people = self._scanned(Look(shown, is_kept) for shown, is_kept in marked)
+        out = _Picture([], [], [], [])
         numbers = []
         for number, shown in kept_frames(frames(path, self.limits, stretch), times_s):
             frame = shown.rgb(self.recipe.max_pixels)
@@ -79,12 +100,24 @@ class ProtectWorker:
             heads, masks = self._boxes(tracks, number, frame)
             out.heads.append(heads)
             out.masks.append(masks)
+            if people is not None:
+                with failing_closed():
+                    found = structure_finder().find(frame, people.heads[number], self.recipe.frame_px)
+                out.structures.append(found)
         if self.recipe.looks_for_heads:
             check_tracks(tracks, numbers)
             with failing_closed():
                 stored, masked = self.check(out.frames, out.masks)
-            return _Picture(stored, out.heads, masked)
+            return _Picture(stored, out.heads, masked, out.structures)
         return out
+
+    def _scanned(self, looks: Iterator[Look]) -> tuple[Tracks, Tracks | None]:
+        """What the frame op needs to know, and whose structure is asked for (None: nobody's). An op that looks for nobody
+        reads no frame, so that they are still there for the scan that its clip then needs."""
+        tracks = self.frame_op.scan(looks)
+        if self.recipe.structure == "none":
+            return tracks, None
+        return tracks, tracks if self.recipe.follows_heads else head_scan_of(self.recipe).scan(looks, head_finder())
 
     def _boxes(self, tracks: Tracks, number: int, frame: Frames) -> tuple[Points, Points]:
         """Heads, and what is grown from them, in stored pixels."""

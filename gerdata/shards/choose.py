@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gerdata.chance import digest_of
@@ -74,15 +74,16 @@ def split_synthetic(synthetic: Sequence[Chosen], recipe: ShardRecipe, seed: int)
     return [_into(one, split_of[one.clip.group]) for one in synthetic]
 
 
-def order(chosen: Sequence[Chosen], seed: int) -> list[Chosen]:
-    """All samples, split by split, each in an order drawn over the whole of it."""
+def order(chosen: Sequence[Chosen], rank_of: Callable[[str], str]) -> list[Chosen]:
+    """All samples, split by split, each by the rank of its id, over the whole of it. The rank is keyed: an order that follows
+    from a public seed would be the same in every release, and match their rows to one another."""
     rank = {split: number for number, split in enumerate(SPLITS)}
     without = [one.clip.id for one in chosen if one.clip.split not in rank]
     if without:
         raise UsageError(
             f"{len(without)} samples have no split (the first is {without[0]}); ingest gives every clip one"
         )
-    return sorted(chosen, key=lambda one: (rank[str(one.clip.split)], digest_of(seed, "order", one.clip.id)))
+    return sorted(chosen, key=lambda one: (rank[str(one.clip.split)], rank_of(one.clip.id)))
 
 
 def _into(one: Chosen, split: str) -> Chosen:

@@ -17,6 +17,7 @@ from gerdata.shards.choose import Chosen, mix, order, split_synthetic
 from gerdata.store.audits import audit_of
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
+from gerdata.store.members import LIMBS, STRUCTURE
 from gerdata.store.private import Private
 
 CHECKSUMS = "checksums.sha256"
@@ -57,11 +58,11 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
     chosen = mix(real, synthetic, recipe.synthetic_rate, seed) if real else split_synthetic(synthetic, recipe, seed)
     if not chosen:
         raise UsageError(f"{', '.join(str(parent.root) for parent in parents)}: no samples to make a release of")
-    chosen = order(chosen, seed)
+    chosen = order(chosen, lambda one: private.pseudonym("order", to.name, seed, one))
     used = sorted({one.parent for one in chosen})
     found = {n: audit_of(parents[n], to.audits) for n in used if headers[n].stage == "protect"}
     told = {n: "\n".join(audit.lines()) for n, audit in found.items() if audit is not None}
-    members = tuple(m for m in headers[used[0]].members if all(m in headers[n].members for n in used))
+    members = members_of([headers[n] for n in used])
     return Job(
         dataset=Dataset(to.root),
         stage="shard",
@@ -76,11 +77,11 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
         fingerprint={
             "format": str(FORMAT_VERSION),
             "stage": "shard",
-            "key": private.fingerprint("key", b""),
+            "key": private.fingerprint("key", to.name.encode()),  # of each release another, as its names are
             "release": to.name,
             "seed": str(seed),
             "recipe": recipe.fingerprint(),
-            "inputs": private.fingerprint("inputs", _inputs(parents, told).encode()),
+            "inputs": private.fingerprint("inputs", f"{to.name} {_inputs(parents, told)}".encode()),
         },
         recipe=recipe.model_dump(mode="json"),
         seed=seed,
@@ -93,6 +94,17 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
             {"stage": headers[n].stage, "protection": headers[n].protection, "audit": told.get(n, "")} for n in used
         ),
     )
+
+
+def members_of(headers: Sequence[Header]) -> tuple[str, ...]:
+    """The members that every sample of a release can have. Limb maps are drawn for synthetic parents, which hold all of the
+    structure; structure itself leaves only where all parents are synthetic."""
+
+    def can(header: Header, member: str) -> bool:
+        return member in header.members or (member == LIMBS and STRUCTURE in header.members)
+
+    named = dict.fromkeys(member for header in headers for member in header.members)
+    return tuple(member for member in named if all(can(header, member) for header in headers))
 
 
 def _inputs(parents: Sequence[Dataset], audits: dict[int, str]) -> str:

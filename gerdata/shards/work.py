@@ -7,12 +7,14 @@ from typing import Any
 
 from gerdata.engine.work import Expect, Item, Made
 from gerdata.manifest import Row, clip_from_json
+from gerdata.people.limbs import body_maps
 from gerdata.store.dataset import Dataset
-from gerdata.store.members import encode_clip
+from gerdata.store.members import LIMBS, STRUCTURE, decode_structure, encode_clip, encode_limbs
 
 
 class ShardWorker:
-    """Copies members as they are; only the row is written anew. Checks nothing it cannot see: `verify` does."""
+    """Copies members as they are; the row is written anew, and limb maps of synthetic people are drawn where those of real
+    ones are in the release. Checks nothing it cannot see: `verify` does."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.parents = [Dataset(Path(path)) for path in settings["parents"]]
@@ -31,4 +33,7 @@ class ShardWorker:
         data = self.parents[told["parent"]].members(row)
         held = dict(zip(self.members[told["parent"]], data, strict=True))
         held["json"] = encode_clip(clip)
+        if LIMBS in self.keep and LIMBS not in held:
+            drawn = body_maps(decode_structure(held[STRUCTURE]), clip.height_px, clip.width_px)
+            held[LIMBS] = encode_limbs(drawn)
         yield Made(dataclasses.replace(row, shard=None), members={name: held[name] for name in self.keep})

@@ -1,42 +1,55 @@
-"""What an audit found, as other stages read it: the document that `gerdata audit` leaves in `WORKSPACE/audits/`."""
+"""What an audit found, as it is written and as other stages read it: `WORKSPACE/audits/DIGEST.json`."""
 
+import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from gerdata.errors import DatasetError
+from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 
 MOST_BYTES = 4_000_000
 
+Status = Literal["passed", "failed", "underpowered", "void", "skipped", "reported"]
+Number = Annotated[float, BeforeValidator(lambda told: math.nan if told is None else told)]  # JSON has no NaN
 
-class AuditFigure(BaseModel):
-    """A rate of `n` trials with its 95 % interval; None where it could not be told."""
 
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True)
+class Figure:
+    """A rate (of word errors, also over 1) with its 95 % interval: of `n` trials; NaN where not known; `chance` is what
+    guessing gives."""
+
     name: str
-    value: float | None
-    low: float | None
-    high: float | None
+    value: Number
+    low: Number
+    high: Number
     n: int
     chance: float | None = None
 
     def __str__(self) -> str:
-        told = [f"{one:.3f}" if one is not None else "not known" for one in (self.value, self.low, self.high)]
+        told = [f"{one:.3f}" if math.isfinite(one) else "not known" for one in (self.value, self.low, self.high)]
         chance = f", chance {self.chance:.3f}" if self.chance is not None else ""
         return f"{self.name} {told[0]} [{told[1]}, {told[2]}] of {self.n}{chance}"
 
 
-class AuditPart(BaseModel):
-    """One attack: its verdict, and the figures that it rests on. `why` may name what was found; it stays in the workspace."""
+@dataclass(frozen=True)
+class Verdict:
+    """One part of an audit. `why` may name what was found; it stays in the workspace.
 
-    model_config = ConfigDict(frozen=True)
+    `passed` and `failed`: a bound is on one side of the stated threshold. `underpowered`: too few identities, speakers or
+    trials to say. `void`: a gate failed, so the attack could not have seen a leak. `skipped`: what it needs is not there.
+    `reported`: a figure without a threshold.
+    """
+
     part: str
-    status: Literal["passed", "failed", "underpowered", "void", "skipped", "reported"]
+    status: Status
     why: str
     attacker: str = ""
-    figures: tuple[AuditFigure, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
     def line(self) -> str:
         """What may be published of it."""
@@ -45,15 +58,33 @@ class AuditPart(BaseModel):
         return f"{told}: {figures}" if figures else told
 
 
+@dataclass(frozen=True)
+class Used:
+    """Weights that an attacker ran on: their name, package and version, and SHA-256."""
+
+    name: str
+    package: str
+    sha256: str
+
+
 class AuditDocument(BaseModel):
-    """A whole audit of the dataset whose header has the digest `dataset`."""
+    """A whole audit of the dataset whose header has the digest `dataset`; `beside`: of that it was compared with."""
 
     model_config = ConfigDict(frozen=True)
+    format_version: Literal[1] = 1
     dataset: str
+    beside: str | None = None
+    stage: str
+    protection: str
     clips: int
     gerdata: str
     date: str
-    verdicts: tuple[AuditPart, ...]
+    weights: tuple[Used, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def has_failed(self) -> bool:
+        return any(one.status == "failed" for one in self.verdicts)
 
     def lines(self) -> tuple[str, ...]:
         """What may be published of it: date and size, then one line an attack that was made."""
@@ -62,10 +93,22 @@ class AuditDocument(BaseModel):
         head = f"attacked on {self.date} with gerdata {self.gerdata}, {self.clips} clips"
         return (head, *made, *((f"not tried: {', '.join(left)}",) if left else ()))
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; None for what is no number."""
+        return dict(json.loads(self.model_dump_json()))
+
 
 def audit_path(folder: Path, digest: str) -> Path:
     """Where the audit of a dataset lies, there or not; `digest`: SHA-256 of its header."""
     return folder / f"{digest[:16]}.json"
+
+
+def write_audit(document: AuditDocument, folder: Path) -> Path:
+    """The document, named for the dataset it is of."""
+    make_folder(folder)
+    path = audit_path(folder, document.dataset)
+    write_atomic(path, (json.dumps(document.to_json(), indent=1, ensure_ascii=True) + "\n").encode())
+    return path
 
 
 def audit_of(dataset: Dataset, folder: Path) -> AuditDocument | None:

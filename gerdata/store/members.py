@@ -1,25 +1,33 @@
-"""A sample as members of a tar: `KEY.f00.jpg ... KEY.flac, KEY.json[, KEY.structure.npz]`, always in this order."""
+"""A sample as members of a tar: `KEY.f00.jpg ... KEY.flac, KEY.json[, KEY.structure.npz][, KEY.limbs.npz]`, always in this
+order. `structure.npz` is for synthetic people only; of real ones no more than `limbs.npz` leaves."""
 
 import io
 import json
+import math
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
 
-from gerdata.clip import Clip, Sample, Structure
+from gerdata.clip import BodyMaps, Clip, Sample, Structure
 from gerdata.errors import DatasetError
 from gerdata.manifest import clip_from_json, clip_to_json
 from gerdata.media.audio import decode_audio, encode_flac
 from gerdata.media.images import decode_jpeg, encode_jpeg
 
+STRUCTURE, LIMBS = "structure.npz", "limbs.npz"
+POSE_RELEASED = "(pose released)"  # marks the protection of all that holds LIMBS of real people
 STRUCTURE_LIMIT_BYTES = 64 << 20
+_OF_STRUCTURE = ("heads", "bodies", "faces")
+_OF_LIMBS = ("maps", "has_people")
 
 
-def suffixes(n_frames: int, has_structure: bool) -> tuple[str, ...]:
+def suffixes(n_frames: int, has_structure: bool, has_limbs: bool = False) -> tuple[str, ...]:
     """The suffixes of one sample's members, in their order."""
     frames = tuple(f"f{i:02d}.jpg" for i in range(n_frames))
-    return (*frames, "flac", "json", *(("structure.npz",) if has_structure else ()))
+    more = ((STRUCTURE, has_structure), (LIMBS, has_limbs))
+    return (*frames, "flac", "json", *(name for name, is_there in more if is_there))
 
 
 def encode(sample: Sample, jpeg_quality: int) -> dict[str, bytes]:
@@ -28,18 +36,22 @@ def encode(sample: Sample, jpeg_quality: int) -> dict[str, bytes]:
     named += [encode_flac(sample.audio), encode_clip(sample.clip)]
     if sample.structure is not None:
         named.append(encode_structure(sample.structure))
-    return dict(zip(suffixes(len(sample.frames), sample.structure is not None), named, strict=True))
+    if sample.limbs is not None:
+        named.append(encode_limbs(sample.limbs))
+    names = suffixes(len(sample.frames), sample.structure is not None, sample.limbs is not None)
+    return dict(zip(names, named, strict=True))
 
 
 def decode(members: dict[str, bytes]) -> Sample:
     """Inverse of `encode`, up to the losses of JPEG and 16-bit sound."""
     frames = np.stack([decode_jpeg(data) for name, data in members.items() if name.endswith(".jpg")])
-    structure = members.get("structure.npz")
+    structure, limbs = members.get(STRUCTURE), members.get(LIMBS)
     return Sample(
         clip=decode_clip(members["json"]),
         frames=frames,
         audio=decode_audio(members["flac"]),
         structure=decode_structure(structure) if structure is not None else None,
+        limbs=decode_limbs(limbs) if limbs is not None else None,
     )
 
 
@@ -62,27 +74,69 @@ def decode_clip(data: bytes) -> Clip:
 
 
 def encode_structure(structure: Structure) -> bytes:
+    """`KEY.structure.npz`: heads, bodies, faces."""
+    return _packed({name: getattr(structure, name) for name in _OF_STRUCTURE})
+
+
+def decode_structure(data: bytes) -> Structure:
+    """Inverse of `encode_structure`; `DatasetError` for what is none."""
+    try:
+        structure = Structure(*_unpacked(data, _OF_STRUCTURE, STRUCTURE))
+        visibility = structure.bodies[..., 2]
+        if not (np.isin(visibility, (0, 1, 2)) | np.isnan(visibility)).all():
+            raise ValueError("visibility is 0, 1 or 2")
+        if any(np.isinf(getattr(structure, name)).any() for name in _OF_STRUCTURE):
+            raise ValueError("a place is infinite")
+        return structure
+    except ValueError as error:
+        raise DatasetError(f"expected heads, bodies and faces in {STRUCTURE} ({error})") from None
+
+
+def encode_limbs(limbs: BodyMaps) -> bytes:
+    """`KEY.limbs.npz`: maps, has_people."""
+    return _packed({name: getattr(limbs, name) for name in _OF_LIMBS})
+
+
+def decode_limbs(data: bytes) -> BodyMaps:
+    """Inverse of `encode_limbs`; `DatasetError` for what is none."""
+    try:
+        return BodyMaps(*_unpacked(data, _OF_LIMBS, LIMBS))
+    except ValueError as error:
+        raise DatasetError(f"expected maps and has_people in {LIMBS} ({error})") from None
+
+
+def _packed(arrays: dict[str, np.ndarray[Any, Any]]) -> bytes:
     """A deflated npz with fixed times, so that its bytes are stable."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("heads", "bodies", "faces"):
+        for name, values in arrays.items():
             array = io.BytesIO()
-            np.lib.format.write_array(array, getattr(structure, name), version=(1, 0), allow_pickle=False)
+            np.lib.format.write_array(array, values, version=(1, 0), allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             archive.writestr(info, array.getvalue(), zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
-def decode_structure(data: bytes) -> Structure:
-    """Inverse of `encode_structure`; never unpickles, and refuses archives that unpack to more than a structure can."""
+def _unpacked(data: bytes, names: tuple[str, ...], what: str) -> list[Any]:
+    """The named arrays and no others. Never unpickles; refuses archives that unpack to more than a sample can hold, and
+    arrays that say they are larger than their bytes. `DatasetError`, or `ValueError` from numpy."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(info.file_size for info in archive.infolist()) > STRUCTURE_LIMIT_BYTES:
-                raise DatasetError(f"structure.npz unpacks to over {STRUCTURE_LIMIT_BYTES} bytes")
-            arrays = [
-                np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
-                for name in ("heads", "bodies", "faces")
-            ]
-        return Structure(*arrays)
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, NotImplementedError) as error:
-        raise DatasetError(f"expected heads, bodies and faces in structure.npz ({error})") from None
+                raise DatasetError(f"{what} unpacks to over {STRUCTURE_LIMIT_BYTES} bytes")
+            if archive.namelist() != [f"{name}.npy" for name in names]:
+                raise DatasetError(f"expected {' and '.join(names)} in {what}, came {len(archive.namelist())} members")
+            return [_array(archive.read(f"{name}.npy"), f"{name} in {what}") for name in names]
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, OverflowError, OSError) as error:
+        raise DatasetError(f"expected {' and '.join(names)} in {what} ({type(error).__name__})") from None
+
+
+def _array(data: bytes, what: str) -> np.ndarray[Any, Any]:
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise DatasetError(f"expected npy 1.0 for {what}")
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    if kind.hasobject or math.prod(shape) * kind.itemsize != len(data) - file.tell():
+        raise DatasetError(f"{what} is of {kind} {shape}, its bytes are not")
+    file.seek(0)
+    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

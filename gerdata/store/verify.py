@@ -12,7 +12,7 @@ from gerdata.clip import SPLITS
 from gerdata.errors import DatasetError
 from gerdata.manifest import MANIFEST_SCHEMA, REASONS, REJECTS_SCHEMA, Header, Row, clip_to_json, read_rows
 from gerdata.store.dataset import MANIFEST, REJECTS, Dataset, sha256_of_file
-from gerdata.store.members import decode, decode_clip
+from gerdata.store.members import LIMBS, POSE_RELEASED, STRUCTURE, decode, decode_clip, suffixes
 from gerdata.store.tar import walk
 
 
@@ -46,6 +46,7 @@ def verify(dataset: Dataset) -> tuple[Header, list[Finding]]:
         findings += _columns(dataset.root / REJECTS, REJECTS_SCHEMA)
     findings += _sums(header, rows)
     findings += _splits(rows)
+    findings += _members(header, rows)
     if header.members:
         findings += _media(dataset, header, rows)
     return header, findings
@@ -129,6 +130,22 @@ def _splits(rows: list[Row]) -> Iterator[Finding]:
         ):
             yield Finding(row.clip.id, f"a synthetic sample is in {row.clip.split} of a release with real clips")
             return
+
+
+def _members(header: Header, rows: list[Row]) -> Iterator[Finding]:
+    """The allow-list of members, and what may hold which: structure is for synthetic people; limb maps of real ones are
+    marked wherever they go."""
+    allowed = {*suffixes(header.n_frames, has_structure=True, has_limbs=True)}
+    for name in sorted(set(header.members) - allowed):
+        yield Finding("dataset.json", f"member {name!r} is not on the allow-list")
+    real = [row.clip for row in rows if not row.clip.is_synthetic]
+    if STRUCTURE in header.members and real:
+        yield Finding(real[0].id, f"{STRUCTURE} of real people is in this dataset; it must stay in the private folder")
+    if LIMBS in header.members and real:
+        unmarked = [clip.id for clip in real if POSE_RELEASED not in clip.protection]
+        if POSE_RELEASED not in header.protection or POSE_RELEASED not in header.notice:
+            unmarked.insert(0, "dataset.json")
+        yield from (Finding(where, f"holds {LIMBS} and is not marked {POSE_RELEASED}") for where in unmarked)
 
 
 def _media(dataset: Dataset, header: Header, rows: list[Row]) -> Iterator[Finding]:

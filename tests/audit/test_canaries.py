@@ -58,8 +58,8 @@ def test_a_name_that_is_a_plain_digest_is_guessed() -> None:
     import hashlib
 
     digest = hashlib.sha256(b"Anna_wedding").digest()
-    assert guessed([base64.b32encode(digest[:16]).decode().rstrip("=").lower()], [SOURCE]) == 1
-    assert guessed(["3h6hteyhkquczc4jqh5fxw7klu"], [SOURCE]) == 0
+    assert guessed([base64.b32encode(digest[:16]).decode().rstrip("=").lower()], [SOURCE])[0] == 1
+    assert guessed(["3h6hteyhkquczc4jqh5fxw7klu"], [SOURCE])[0] == 0
 
 
 def test_metadata_of_pictures_is_seen() -> None:

@@ -1,11 +1,13 @@
 """Attacks on procedural people with a planted identity: what leaks is found, what is filled is at chance, few are too few."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
-from gerdata.audit.identify import Views, identify
-from gerdata.audit.sightings import sighting
+from gerdata.audit.identify import Views, identify, mark_of
+from gerdata.audit.sightings import marked, sighting
 from gerdata.audit.voices import speakers
 from gerdata.chance import rng_for
 from gerdata.clip import Frames
@@ -34,18 +36,49 @@ def picture(who: int, number: int) -> Frames:
     return np.asarray(lit.clip(0, 255), np.uint8)
 
 
-def views_of(op: RemoveHeads | PixelateHeads | BlurHeads | None, n: int = N) -> Views:
+class Projection:
+    """A stand-in for a network: 64 random directions through the picture, at a sixth of its size."""
+
+    name = "random projection"
+
+    def __init__(self) -> None:
+        self.weights = rng_for(0, "projection").normal(0, 0.01, (25 * 25 * 3, 64))
+
+    def embed(self, crops: np.ndarray) -> np.ndarray:
+        small = crops.reshape(-1, 25, 6, 25, 6, 3).mean(axis=(2, 4)).reshape(len(crops), -1)
+        return np.tanh((small - 127) @ self.weights)
+
+
+def learned_of(op: RemoveHeads, network: Projection, each: int) -> Views:
+    """What a network makes of the same pictures."""
+    mask = grown(HEAD[None], PX, PX)[0].astype(np.float32)
+    clear, released, mark = [], [], []
+    for who in range(N):
+        for number in range(each):
+            shown = picture(who, number)
+            stored = decode_jpeg(encode_jpeg(op.render(shown, TRACKS, 0), 92))
+            one = sighting(shown, stored, HEAD, mask)
+            assert one.faces is not None
+            clear.append(one.faces[0])
+            released.append(one.faces[1])
+            mark.append(marked(one.faces[1][None], mark_of(0, str(who), 768))[0])
+    clips = np.arange(N * each)
+    told = [network.embed(np.stack(faces)) for faces in (clear, released, mark)]
+    return Views(told[0], told[1], clips // each, clips, told[2])
+
+
+def views_of(op: RemoveHeads | PixelateHeads | BlurHeads | None, n: int = N, each: int = EACH) -> Views:
     mask = grown(HEAD[None], PX, PX)[0].astype(np.float32)
     seen = []
     for who in range(n):
-        for number in range(EACH):
+        for number in range(each):
             clear = picture(who, number)
             released = clear if op is None else op.render(clear, TRACKS, 0)
             one = sighting(clear, decode_jpeg(encode_jpeg(released, 92)), HEAD, mask)
             assert one.inside is not None
             seen.append(one.inside)
     clips = np.arange(len(seen))
-    return Views(np.stack([a for a, _ in seen]), np.stack([b for _, b in seen]), clips // EACH, clips)
+    return Views(np.stack([a for a, _ in seen]), np.stack([b for _, b in seen]), clips // each, clips)
 
 
 def test_filled_heads_are_at_chance() -> None:
@@ -55,6 +88,22 @@ def test_filled_heads_are_at_chance() -> None:
     assert figures["clear"].low > 0.5
     assert figures["watermark"].low > 0.5
     assert max(figures[name].high for name in ("naive", "lazy", "retrained", "fused")) <= 2 / N
+
+
+def test_a_network_is_gated_and_judged_like_pixels() -> None:
+    views, learned = views_of(RemoveHeads(), each=12), learned_of(RemoveHeads(), Projection(), each=12)
+    verdict = identify("inside", views, 0, learned=learned, name=Projection.name)
+    assert verdict.status == "passed", verdict
+    assert verdict.attacker.endswith("; random projection")
+    figures = {figure.name: figure for figure in verdict.figures}
+    assert figures["learned clear"].low > 5 / N
+    assert figures["learned watermark"].low > 0.5
+    blind = replace(learned, clear=rng_for(0, "blind").normal(0, 1, learned.clear.shape))
+    assert identify("inside", views, 0, learned=blind).status == "void"
+    deaf = replace(learned, marked=learned.released)
+    assert identify("inside", views, 0, learned=deaf).status == "void"
+    told = replace(learned, released=learned.clear)  # only the network sees what is left
+    assert identify("inside", views, 0, learned=told).status == "failed"
 
 
 @pytest.mark.parametrize("op", [None, PixelateHeads(8), BlurHeads(0.13)], ids=["clear", "pixelate", "blur"])

@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import Gerdata
 
+from gerdata.cli.models import _pull
+from gerdata.errors import GerdataError, MissingError
 from gerdata.people.weights import WEIGHTS, cached_path
 
 
@@ -47,6 +51,21 @@ def test_what_cannot_be_fetched_is_one_sentence(gerdata: Gerdata, cache: Path) -
     assert ran.err.startswith("gerdata models: mediapipe==0.10.21: pip could not fetch it; it said: ")
     assert ran.err.count("\n") == 1
     assert not cache.exists()
+
+
+def test_of_all_only_what_is_optional_may_lack(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(cache.parent))  # no npm
+    shared: Any = SimpleNamespace(dry_run=False, quiet=True, json=True)
+    _pull([WEIGHTS["face-embedder"]], True, shared)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["models"][0]["state"] == "not-pulled"
+    assert "not pulled, @vladmandic/face-api@1.7.15: npm is not installed" in told.err
+    with pytest.raises(MissingError, match="npm is not installed"):
+        _pull([WEIGHTS["face-embedder"]], False, shared)
+    with pytest.raises(GerdataError, match="pip could not fetch it"):
+        _pull([WEIGHTS["selfie"]], True, shared)
 
 
 def test_a_plan_fetches_nothing(gerdata: Gerdata, cache: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who has all that is published, the code and the recipe, but not the private folder, cannot draw the noise of a voice op again."""
+"""Who has all that is published, the code and the recipe, but no key, cannot draw the noise of a voice op again."""
 
 import io
 import itertools

@@ -32,6 +32,7 @@ ONLY_IN = {
     "av": {"media"},
     "soundfile": {"media"},
     "onnxruntime": {"people", "audit"},
+    "faster_whisper": {"audit"},
     "random": set(),
     "pickle": set(),
 }

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gerdata.chance import rng_for
-from gerdata.clip import Structure
-from gerdata.people.limbs import BODY_LIMBS, FACE_LIMBS, LIMBS, SIDE, limbs
+from gerdata.clip import BodyMaps, Structure
+from gerdata.people.limbs import BODY_LIMBS, FACE_LIMBS, LIMBS, SIDE, body_maps, limbs
 
 
 def people(t: int = 2, p: int = 2, seed: int = 0) -> Structure:
@@ -90,3 +90,48 @@ def test_a_mirrored_picture_has_mirrored_limbs() -> None:
 def test_sizes_without_sense_are_refused(wrong: tuple[int, int, float]) -> None:
     with pytest.raises(ValueError, match="expected positive"):
         limbs(people(), wrong[0], wrong[1], wrong[2])
+
+
+def test_body_maps_are_the_bodies_of_limbs_and_no_face() -> None:
+    structure = people(t=2, p=2)
+    told = body_maps(structure, 224, 224)
+    drawn = limbs(structure, 224, 224)
+    assert told.maps.shape == (2, 18, 56, 56)
+    assert np.abs(told.maps / 255 - drawn[:, :18]).max() < 0.003
+    structure.bodies[:] = np.nan
+    assert not body_maps(structure, 224, 224).maps.any()  # faces alone draw nothing
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(5)), st.integers(0, 9))
+def test_body_maps_do_not_tell_the_order_of_people(order: list[int], seed: int) -> None:
+    one = people(t=1, p=5, seed=seed)
+    other = Structure(one.heads[:, order], one.bodies[:, order], one.faces[:, order])
+    assert body_maps(one, 224, 224).maps.tobytes() == body_maps(other, 224, 224).maps.tobytes()
+
+
+def test_body_maps_are_summed_over_people() -> None:
+    one, other = people(t=1, p=1, seed=1), people(t=1, p=1, seed=2)
+    both = Structure(*(np.concatenate([getattr(s, n) for s in (one, other)], 1) for n in ("heads", "bodies", "faces")))
+    wanted = sum(body_maps(s, 224, 224).maps.astype(int) for s in (one, other))
+    assert np.abs(body_maps(both, 224, 224).maps - np.minimum(wanted, 255)).max() <= 1
+
+
+def test_a_frame_in_which_nobody_was_found_says_so_and_is_zeros() -> None:
+    structure = people(t=3)
+    structure.bodies[1, ..., :2], structure.bodies[1, ..., 2] = np.nan, 0
+    told = body_maps(structure, 224, 224)
+    assert told.has_people.tolist() == [True, False, True]
+    assert not told.maps[1].any()
+    nobody = body_maps(Structure.empty(2), 224, 224)
+    assert nobody.has_people.tolist() == [False, False]
+    assert not nobody.maps.any()
+    with pytest.raises(ValueError, match="zeros in frames without people"):
+        BodyMaps(told.maps, np.array([False, False, True]))
+
+
+def test_every_limb_joins_two_joints_of_its_own_set() -> None:
+    """The published adjacency is as large as the number of limbs but indexed by joints."""
+    assert {joint for limb in BODY_LIMBS for joint in limb} == set(range(17))
+    assert all(0 <= point < 68 for limb in FACE_LIMBS for point in limb)
+    assert len({frozenset(limb) for limb in BODY_LIMBS}) == 18

@@ -58,7 +58,7 @@ def test_the_table_is_complete() -> None:
         assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256)
         assert weight.size_bytes > 0
         assert weight.licence
-        assert re.fullmatch(r"[a-z_]+(/[a-z0-9_.]+)+\.(onnx|tflite)", weight.file)
+        assert re.fullmatch(r"[a-z_]+(/[a-z0-9_.-]+)+\.(onnx|tflite|bin|json|txt)", weight.file)
         assert ".." not in weight.file
 
 
@@ -112,7 +112,8 @@ class TestMissing:
             graphs.session(b"")
 
     def test_a_lite_model_without_the_runtime_gives_the_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+        for name in ("ai_edge_litert", "ai_edge_litert.interpreter"):  # the latter may be loaded already
+            monkeypatch.setitem(sys.modules, name, None)
         with pytest.raises(MissingError, match=re.escape("python -m pip install 'ai-edge-litert==2.3.0'")):
             LiteModel(b"")
 

@@ -1,5 +1,7 @@
 """Pictures, sounds and samples as bytes: stable, without metadata, and back again."""
 
+import contextlib
+import dataclasses
 import io
 import zipfile
 
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gerdata.clip import Clip, Quality, Sample, Structure
+from gerdata.clip import BodyMaps, Clip, Quality, Sample, Structure
 from gerdata.errors import DatasetError
 from gerdata.media.audio import decode_audio, encode_flac, encode_wav
 from gerdata.media.images import decode_jpeg, encode_jpeg
@@ -132,3 +134,80 @@ def test_shapes_that_lie_are_refused() -> None:
         )
     with pytest.raises(ValueError, match=r"Sample\.frames"):
         Sample(sample_of().clip, np.zeros((2, 4, 4, 3), np.float32), np.zeros(4, np.float32))  # type: ignore[arg-type]
+
+
+def maps_of(t: int = 2) -> BodyMaps:
+    maps = np.random.default_rng(3).integers(0, 256, (t, 18, 56, 56)).astype(np.uint8)
+    maps[0] = 0
+    return BodyMaps(maps, np.arange(t) > 0)
+
+
+def test_limb_maps_come_back_and_have_stable_bytes() -> None:
+    sample = dataclasses.replace(sample_of(), structure=None, limbs=maps_of())
+    held = members.encode(sample, 92)
+    assert (
+        tuple(held) == members.suffixes(2, False, has_limbs=True) == ("f00.jpg", "f01.jpg", "flac", "json", "limbs.npz")
+    )
+    back = members.decode(held).limbs
+    assert back is not None
+    np.testing.assert_array_equal(back.maps, maps_of().maps)
+    assert back.has_people.tolist() == [False, True]
+    assert members.encode(sample, 92) == held
+    with pytest.raises(ValueError, match=r"Sample\.limbs: 3 frames for 2"):
+        dataclasses.replace(sample, limbs=maps_of(3))
+
+
+def archive(**arrays: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def lying_header() -> bytes:
+    """An array that says that it is terabytes large."""
+    out = io.BytesIO()
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": (1 << 42, 18, 56, 56)})
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("maps.npy", head.getvalue() + bytes(10))
+        file.writestr("has_people.npy", head.getvalue())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PK\x03\x04" + bytes(40),
+        lying_header(),
+        archive(maps=np.zeros((1, 18, 56, 56), np.float32), has_people=np.ones(1, np.bool_)),
+        archive(maps=np.zeros((1, 20, 56, 56), np.uint8), has_people=np.ones(1, np.bool_)),
+        archive(maps=np.zeros((2, 18, 56, 56), np.uint8), has_people=np.ones(1, np.bool_)),
+        archive(maps=np.ones((1, 18, 56, 56), np.uint8), has_people=np.zeros(1, np.bool_)),
+        archive(maps=np.zeros((1, 18, 56, 56), np.uint8)),
+        archive(maps=np.zeros((1, 18, 56, 56), np.uint8), has_people=np.ones(1, np.bool_), faces=np.zeros(3)),
+    ],
+)
+def test_what_is_no_limb_maps_is_refused(data: bytes) -> None:
+    with pytest.raises(DatasetError):
+        members.decode_limbs(data)
+
+
+def test_places_and_visibilities_that_are_none_are_refused() -> None:
+    for name, value in (("heads", np.inf), ("bodies", 3.0), ("faces", -np.inf)):
+        structure = Structure.empty(1, 1)
+        getattr(structure, name)[..., -1] = value
+        with pytest.raises(DatasetError, match=r"visibility is|is infinite"):
+            members.decode_structure(members.encode_structure(structure))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 255), st.booleans())
+def test_damage_is_told_or_changes_only_numbers(at: int, by: int, is_structure: bool) -> None:
+    """Any one byte changed: the arrays come back with the shapes they need, or it is a `DatasetError`; nothing else."""
+    data = bytearray(
+        members.encode_structure(Structure.empty(2, 1)) if is_structure else members.encode_limbs(maps_of())
+    )
+    data[at % len(data)] ^= by
+    with contextlib.suppress(DatasetError):
+        (members.decode_structure if is_structure else members.decode_limbs)(bytes(data))
