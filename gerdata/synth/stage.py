@@ -37,5 +37,5 @@ def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
 
 
 def _shared_sounds(n: int, recipe: SynthRecipe) -> str | None:
-    """The folder in which workers share the sounds of casts, about 4 MB each; None where it does not pay."""
+    """The folder in which workers share the sounds of casts, about 5 MB each; None where it does not pay."""
     return str(cache_folder("sounds")) if n >= SHARED_FROM * recipe.casts else None
