@@ -158,7 +158,8 @@ def _laugh(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     score.formants_hz[:, 0] *= float(rng.uniform(1.0, 1.2))
     score.effort[:] = rng.uniform(0.35, 0.8)
     start = int(LEAD_S * FRAMES_HZ) - 4
-    calls = int((t - start) / period)
+    calls = max(1, round((t - start) / period))
+    period = (t - start) / calls  # no pause at the end
     inhales = rng.random() < 0.4 and calls > 4
     for i in range(calls - inhales):
         at, n = start + round(i * period + rng.uniform(-1, 1)), max(7, int(period * rng.uniform(0.5, 0.72)))
