@@ -173,7 +173,7 @@ class SynthRecipe(Recipe):
     max_rt60_s: float = Field(0.9, ge=0.1, le=3)
     band_limited_share: Share = 0.2  # scenes heard through a recorder with a narrower band
     min_cutoff_hz: float = Field(3400.0, ge=1000, le=7800)  # lowest upper edge of that band: a telephone's
-    codec_share: Share = 0.0  # scenes that went through a lossy codec; each costs about 20 ms
+    codec_share: Share = 0.0  # scenes that went through a lossy codec; each costs about 50 ms
     codecs: tuple[Literal["mp3", "opus"], ...] = Field(("mp3", "opus"), strict=False)
 
     @model_validator(mode="after")
