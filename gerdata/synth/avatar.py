@@ -1,8 +1,8 @@
 """People that never lived, as sprites: the face of a dozen files.
 
-A plan (`BankPlan`) says who there is; `build_bank` draws everybody once into a folder, `open_bank` reads it, `bank.sprite(person,
-shot)` gives premultiplied pixels and the exact places of 68 face points, 17 joints and two boxes. A single sprite without a
-bank: `render(build_figure(load_mesh(), traits), stance, amounts, "bust", light)`.
+A plan (`BankPlan`) says who there is; `build_bank` draws everybody once into a folder, `open_bank` reads it, and `bank.sprite`
+gives premultiplied pixels and the exact places of 68 face points, 17 joints and two boxes. A single sprite without a bank:
+`render(build_figure(load_mesh(), traits), stance, amounts, "bust", light)`.
 
 In order of the work: `asset` (the CC0 mesh) → `mesh` → `traits` (who) → `figure` (geometry: `hair`, `cloth`, `eyewear`) →
 `posture` and `expression` (how) → `raster` → `light` (`skin`, `texture`) → `sprite` (pixels and truth) → `repertoire` (which) →
