@@ -6,12 +6,13 @@ is an uncompressed npz with fixed times, so that its bytes depend on no compress
 
 import hashlib
 import io
+import mmap
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +109,29 @@ def archived(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
             np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue())
     return out.getvalue()
+
+
+def mapped(data: mmap.mmap, names: Sequence[str]) -> Arrays:
+    """Arrays of an uncompressed npz by name, read-only views of it; `ValueError` or `KeyError` where it is none."""
+    out: Arrays = {}
+    with zipfile.ZipFile(cast(IO[bytes], data)) as archive:  # a map is a file to it
+        for name in names:
+            info = archive.getinfo(f"{name}.npy")
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{name} is compressed")
+            head = data[info.header_offset : info.header_offset + 30]
+            start = (
+                info.header_offset + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+            )
+            told = io.BytesIO(data[start : start + 256])
+            if np.lib.format.read_magic(told) != (1, 0):
+                raise ValueError(f"{name} is of another version")
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(told)
+            if is_fortran or dtype.hasobject:
+                raise ValueError(f"{name} is {dtype}, in another order")
+            n = int(np.prod(shape))
+            out[name] = np.frombuffer(data, dtype, n, start + told.tell()).reshape(shape)
+    return out
 
 
 def _read(asset: Asset, path: Path) -> bytes:

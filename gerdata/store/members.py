@@ -109,7 +109,7 @@ def decode_limbs(data: bytes) -> BodyMaps:
 def _packed(arrays: dict[str, np.ndarray[Any, Any]]) -> bytes:
     """A deflated npz with fixed times, so that its bytes are stable."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # 6: 2 % smaller, 3 times as long
         for name, values in arrays.items():
             array = io.BytesIO()
             np.lib.format.write_array(array, values, version=(1, 0), allow_pickle=False)

@@ -23,7 +23,7 @@ def backdrop(plan: Gathering, eyes: list[tuple[float, float]]) -> Frames:
     """The place with `EDGE_PX` around the frame, `uint8 [S, S, 3]` RGB, as it looks at the first moment. `eyes`: of all people,
     shares of the frame."""
     px = plan.frame_px
-    place = _blurred(plan.place, px, round(plan.film.defocus_px, 1))
+    place = np.asarray(cv2.GaussianBlur(_sharp(plan.place, px), (0, 0), plan.film.defocus_px), np.uint8)
     shade = np.ones(place.shape[:2], np.float32)
     x_m, z_m = (np.array([getattr(one, name) for one in plan.actors]) for name in ("x_m", "z_m"))
     x, y, scale = plan.camera.project(x_m, 0.0, z_m)
@@ -61,8 +61,7 @@ def _block(plan: Gathering, x_m: Span, z_m: Span, height_m: float, colour: Colou
 
 
 @lru_cache(maxsize=OPEN_PLACES)
-def _blurred(place: Place, px: int, defocus_px: float) -> Frames:
-    blurred = cv2.GaussianBlur(draw_place(place, px), (0, 0), defocus_px)
-    out = np.asarray(blurred, np.uint8)
+def _sharp(place: Place, px: int) -> Frames:
+    out = draw_place(place, px)
     out.setflags(write=False)
     return out

@@ -6,13 +6,13 @@ person's number alone, whoever made them; `bank.json` is written last, with thei
 """
 
 import hashlib
-import io
 import json
+import mmap
 import multiprocessing
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gerdata.errors import DatasetError, FingerprintError
+from gerdata.store.assets import archived, mapped
 from gerdata.store.cache import cache_folder
 from gerdata.store.commit import make_folder, remove_litter, write_atomic
 from gerdata.synth import sprite as drawing
 from gerdata.synth.figure import Figure, build_figure, express, stand
 from gerdata.synth.light import Light
-from gerdata.synth.mesh import load_mesh
+from gerdata.synth.mesh import Floats, load_mesh
 from gerdata.synth.mip import mirrored, shrunk
 from gerdata.synth.repertoire import (
     BankPlan,
@@ -44,10 +45,10 @@ from gerdata.synth.traits import Traits
 
 FORMAT = 1
 HEADER = "bank.json"
-OPEN_PEOPLE = 48  # files that are held unpacked, 5 MB each
+OPEN_PEOPLE = 4096  # files that are mapped, 5 MB each; Linux allows 65530 maps
 OPEN_SPRITES = 1024
-MAX_PERSON_BYTES = 64 << 20
 Arrays = dict[str, npt.NDArray[Any]]
+_NO_PIXELS = np.zeros((0, 0, 4), np.uint8)
 Progress = Callable[[int, int], None]
 
 
@@ -87,6 +88,12 @@ class Bank:
         if not 0 <= person < len(self.people) or not 0 <= mip <= 8:
             raise ValueError(f"expected person 0 to {len(self.people) - 1} and mip 0 to 8, came {person} and {mip}")
         return _sprite(self, person, nearest_shot(self.plan, shot), mip, mirror)
+
+    def height_dm(self, person: int, shot: Shot) -> float:
+        """How high the middle of the eyes is over the ankles, in decimetres, in the nearest whole shot; no pixel is read."""
+        near = nearest_shot(self.plan, replace(shot, view="whole"))
+        sprite = _told(_NO_PIXELS, _read(self, person)["truths"][_numbers(self.plan)[near]], "whole")
+        return float(sprite.body[15:17, 1].mean() - sprite.anchor[1]) / sprite.scale
 
     def sprite_at(self, person: int, shot: Shot, px_per_dm: float, mirror: bool = False) -> Sprite:
         """The smallest mip that is not smaller than wanted, so that what is left is to shrink by less than 1.42."""
@@ -162,7 +169,7 @@ def _drawn(plan: BankPlan, folder: Path, missing: list[int], workers: int) -> It
 def draw_person(plan: BankPlan, folder: Path, person: int) -> int:
     """Draw all shots of one avatar and commit its file; its number."""
     cv2.setNumThreads(1)
-    write_atomic(_file(folder, person), _packed(_person(plan, person)))
+    write_atomic(_file(folder, person), archived(_person(plan, person)))
     return person
 
 
@@ -214,17 +221,24 @@ def _sprite(bank: Bank, person: int, shot: Shot, mip: int, mirror: bool) -> Spri
         return mirrored(_sprite(bank, person, shot, mip, False))
     if mip:
         return shrunk(_sprite(bank, person, shot, 0, False), 2 ** (-mip / 2))
-    arrays, index = _read(bank, person), shots_of(bank.plan)
-    number = index.index(shot)
-    base = index.index(Shot(shot.view, shot.posture, shot.yaw, "neutral", 0.0))
+    arrays, index = _read(bank, person), _numbers(bank.plan)
+    number, base = index[shot], index[Shot(shot.view, shot.posture, shot.yaw, "neutral", 0.0)]
     rgba = _pixels(arrays, base).copy()
     if number != base:
         x0, y0, x1, y1 = arrays["windows"][number]
         rgba[y0:y1, x0:x1] = _pixels(arrays, number)
     rgba.setflags(write=False)
-    face, body, face_box, head_box, anchor = np.split(arrays["truths"][number], np.cumsum((68 * 3, 17 * 3, 4, 4)))
-    scale = drawing.PX_PER_DM[shot.view]
-    return Sprite(rgba, face.reshape(68, 3), body.reshape(17, 3), face_box, head_box, anchor, scale)
+    return _told(rgba, arrays["truths"][number], shot.view)
+
+
+def _told(rgba: npt.NDArray[np.uint8], truth: Floats, view: str) -> Sprite:
+    face, body, face_box, head_box, anchor = np.split(truth, np.cumsum((68 * 3, 17 * 3, 4, 4)))
+    return Sprite(rgba, face.reshape(68, 3), body.reshape(17, 3), face_box, head_box, anchor, drawing.PX_PER_DM[view])
+
+
+@lru_cache(maxsize=8)
+def _numbers(plan: BankPlan) -> dict[Shot, int]:
+    return {shot: number for number, shot in enumerate(shots_of(plan))}
 
 
 def _pixels(arrays: Arrays, number: int) -> npt.NDArray[np.uint8]:
@@ -235,36 +249,23 @@ def _pixels(arrays: Arrays, number: int) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=OPEN_PEOPLE)
 def _read(bank: Bank, person: int) -> Arrays:
+    """The arrays of one avatar, mapped: processes share the pages, and only what is looked at is read twice."""
     path = _file(bank.folder, person)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror}); build the bank again") from None
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); build the bank again") from None
     if hashlib.sha256(data).hexdigest() != bank.digests[person]:
         raise DatasetError(f"{path}: is not the file that was built; remove it and build the bank again")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(info.file_size for info in archive.infolist()) > MAX_PERSON_BYTES:
-            raise DatasetError(f"{path}: unpacks to over {MAX_PERSON_BYTES} bytes")
-    with np.load(io.BytesIO(data), allow_pickle=False) as members:
-        arrays = {name: members[name] for name in ("pixels", "windows", "truths")}
+    try:
+        arrays = mapped(data, ("pixels", "windows", "truths"))
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path}: is no file of avatars ({error}); remove it and build the bank again") from None
     x0, y0, x1, y1 = arrays["windows"].T.astype(np.int64)
     arrays["ends"] = np.concatenate([[0], np.cumsum((x1 - x0) * (y1 - y0) * 4)])
-    for array in arrays.values():
-        array.setflags(write=False)
+    arrays["ends"].setflags(write=False)
     return arrays
-
-
-def _packed(arrays: Arrays) -> bytes:
-    """A deflated npz with fixed times."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED
-            )
-    return out.getvalue()
 
 
 def _file(folder: Path, person: int) -> Path:

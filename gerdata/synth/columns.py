@@ -1,5 +1,6 @@
 """Plans as short JSON: lists of equal records as records of lists, numbers at four decimals."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,10 +21,7 @@ def rows(flat: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
 
 
-def rounded(value: Any) -> Any:
+def rounded(flat: dict[str, Any]) -> dict[str, Any]:
     """The same JSON with every number at 4 decimals: short, and equal wherever the last bits of sums differ."""
-    if isinstance(value, Mapping):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
+    out: dict[str, Any] = json.loads(json.dumps(flat), parse_float=lambda told: round(float(told), 4))
+    return out

@@ -17,7 +17,9 @@ from gerdata.media.images import decode_jpeg, encode_jpeg
 from gerdata.synth.backdrop import backdrop, seat_of, table_of
 from gerdata.synth.bank import Bank
 from gerdata.synth.gathering import Actor, Gathering
+from gerdata.synth.landmark import MIRROR
 from gerdata.synth.layer import Layer, Matrix, Owners, View
+from gerdata.synth.mip import COCO_MIRROR
 from gerdata.synth.place import EDGE_PX
 from gerdata.synth.repertoire import Shot
 from gerdata.synth.sprite import BUST_DM, PX_PER_DM, Sprite
@@ -27,6 +29,8 @@ NEVER_FLATTER = (
 )
 APEX, HALF = 0.66, 0.22  # display from which a face shows all, and from which half
 SEEN = 2.0  # visibility of a point in view
+SWAPPED = np.array((*MIRROR, *(68 + k for k in COCO_MIRROR)))  # of the 68 and the 17 points, in a mirror
+ANKLE_M = 0.09  # over the ground
 GRAIN_SPARE = 64  # pixels by which the windows of grain may differ
 REACH_PX = 14  # that anything moves in a clip, at most: pan, shake, zoom and sway
 TABLE_Z_M = 0.4  # who is farther is behind the table
@@ -73,16 +77,13 @@ def render_gathering(plan: Gathering, bank: Bank, times_s: npt.NDArray[np.float6
         layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8))
         truths = _draw_people(plan, bank, stands, float(time_s), view, layer)
         shown.frames[i] = _filmed(plan, layer.canvas, i)
-        _tell(shown, i, truths, layer.owners)
+        _tell(shown, i, truths, layer.owners, plan.mirror)
     return shown
 
 
 def _stand(plan: Gathering, bank: Bank, actor: Actor) -> Stand:
     """The eyes go where the camera sees them, at the height the avatar has; feet come to lie near the ground."""
-    whole = bank.sprite(actor.avatar, _shot(plan, actor, "whole", 0.0), 0, plan.mirror)
-    eyes_m = (
-        float(whole.body[15:17, 1].mean() - whole.anchor[1]) / whole.scale / 10 + 0.09
-    )  # from the ankles, over the soles
+    eyes_m = bank.height_dm(actor.avatar, _shot(plan, actor, "whole", 0.0)) / 10 + ANKLE_M
     at = np.array([actor.x_m]), np.array([actor.z_m])
     x, y, scale = (float(one[0]) for one in plan.camera.project(at[0], eyes_m, at[1]))
     _, foot_y, _ = (float(one[0]) for one in plan.camera.project(at[0], 0.0, at[1]))
@@ -117,8 +118,8 @@ def _draw_people(
         if stand.actor.posture == "sit":
             layer.lay(seat_of(plan, stand.actor), view, number)
         shot = _shot(plan, stand.actor, stand.view, stand.actor.feeling.display(time_s))
-        sprite = bank.sprite_at(stand.actor.avatar, shot, stand.across * view[2], plan.mirror)
-        matrix = _placed(stand, sprite, view, time_s, plan.frame_px)
+        sprite = bank.sprite_at(stand.actor.avatar, shot, stand.across * view[2])
+        matrix = _placed(stand, sprite, view, time_s, plan)
         layer.paste(sprite.rgba, matrix, number)
         out.append((sprite, matrix))
     if not is_laid:
@@ -126,9 +127,9 @@ def _draw_people(
     return out
 
 
-def _placed(stand: Stand, sprite: Sprite, view: View, time_s: float, px: int) -> Matrix:
-    """The matrix from pixels of the sprite to pixels of the frame: scaled, leaning a little from the feet, moved."""
-    actor, (pan_x, pan_y, zoom) = stand.actor, view
+def _placed(stand: Stand, sprite: Sprite, view: View, time_s: float, plan: Gathering) -> Matrix:
+    """The matrix from pixels of the sprite to pixels of the frame: mirrored, scaled, leaning a little, moved."""
+    actor, px, (pan_x, pan_y, zoom) = stand.actor, plan.frame_px, view
     turn = 2 * np.pi * actor.sway_hz * time_s + actor.phase
     head_px = 2.3 * stand.across
     x = (0.5 + zoom * (stand.x - 0.5) + pan_x) * px + actor.sway * head_px * np.sin(turn)
@@ -136,7 +137,8 @@ def _placed(stand: Stand, sprite: Sprite, view: View, time_s: float, px: int) ->
     lean = 0.15 * actor.sway * np.sin(turn + 0.5)
     across, down = stand.across * zoom / sprite.scale, stand.down * zoom / sprite.scale
     linear = np.array([[across, -lean * down], [lean * across, down]])
-    # cv2 counts from the middles of pixels, points here from their corners
+    if plan.mirror:
+        linear[:, 0] *= -1
     middle = np.array([x, y]) - linear @ np.asarray(sprite.anchor, np.float64)
     return np.concatenate([linear, middle[:, None]], 1)
 
@@ -180,11 +182,13 @@ def _grain(side: int) -> npt.NDArray[np.float32]:
     return out
 
 
-def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Owners) -> None:
-    """Write the truth of everybody in one frame."""
+def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Owners, mirror: bool) -> None:
+    """Write the truth of everybody in one frame; what is a left eye stays one, of a mirrored person."""
     px = len(owners)
     matrices = np.stack([matrix for _, matrix in placed])
     points = np.stack([np.concatenate([sprite.face, sprite.body]) for sprite, _ in placed])
+    if mirror:
+        points = points[:, SWAPPED]
     xy = points[..., :2] @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
     inside = np.asarray(((xy >= 0) & (xy < px)).all(2), np.bool_)
     at = np.clip(xy, 0, px - 1).astype(np.intp)

@@ -6,6 +6,7 @@ same numbers whatever the class, so loudness and busyness tell nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -81,6 +82,7 @@ class Audible(Protocol):
     def events(self) -> tuple[SoundEvent, ...]: ...
 
 
+@lru_cache(maxsize=256)
 def draw_voices(seed: int, cast: int, n: int) -> tuple[Voice, ...]:
     """The n voices of a cast, low to high, one of ten a child's: theirs alone, so no split hears another's."""
     voices = []

@@ -22,7 +22,7 @@ from gerdata.synth.mesh import load_mesh
 from gerdata.synth.posture import POSTURES, POSTURES_OF, Stance, draw_stance
 from gerdata.synth.traits import Traits, draw_traits
 
-RENDERING = 1  # counts up whenever the same plan would give other pixels
+RENDERING = 2  # counts up whenever the same plan would give other pixels or other files
 JITTER_YAW = 0.05  # radians by which an avatar's own turn differs from the shot's
 
 

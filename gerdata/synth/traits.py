@@ -7,6 +7,7 @@ averages; they are no demographic labels and are not to be reported as such.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ def draw_traits(seed: int, person: int, mesh: Mesh) -> Traits:
     return Traits(**rounded)
 
 
+@lru_cache(maxsize=4096)
 def pitch_of(seed: int, person: int) -> float:
     """The pitch in Hz that goes with an avatar's build, without drawing the avatar; range: assumption."""
     sex, child, _ = _sex_and_age(rng_for(seed, "avatar", person, "build"))

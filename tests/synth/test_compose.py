@@ -55,6 +55,9 @@ class Marks:
     def sprite(self, person: int, shot: object, mip: int = 0, mirror: bool = False) -> Sprite:
         return drawn("solid" if person in self.solid else "dotted" if person in self.dotted else "empty")
 
+    def height_dm(self, person: int, shot: object) -> float:
+        return (320 - 40) / SCALE
+
     def sprite_at(self, person: int, shot: object, px_per_dm: float, mirror: bool = False) -> Sprite:
         return self.sprite(person, shot)
 
