@@ -28,6 +28,7 @@ from gerdata.synth.mixture import render_audio
 from gerdata.synth.render import render_frames
 from gerdata.synth.scene import plan_scene
 from gerdata.synth.stage import job_of as synth_job
+from gerdata.synth.stage import publish as publish_synth
 
 FPS = 25
 CLIP_SEED_OFFSET = 1_000_003  # the demo's clips and its synthetic samples must not be the same scenes
@@ -75,7 +76,8 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
 
     tell(f"4/6 synth: {how.samples} groups")
     synth_recipe = load(SynthRecipe, "synth", "crowd")
-    headers["synth"] = _made(run(synth_job(how.samples, synth_recipe, seed, workspace / "synth"), options))
+    job = synth_job(how.samples, synth_recipe, seed, workspace / "synth")
+    headers["synth"] = _made(run(job, options, publish=publish_synth))
 
     tell("5/6 shard: one release of protected and synthetic clips, one of synthetic clips alone")
     shard_recipe = load(ShardRecipe, "shard", "webdataset")

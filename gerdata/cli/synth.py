@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gerdata.cli.answer import options_of, say_plan, say_stage
+from gerdata.cli.answer import note, options_of, say_plan, say_stage
 from gerdata.cli.options import Work, command
 
 
@@ -23,7 +23,8 @@ def synth(
     """
     from gerdata.engine.run import run
     from gerdata.recipe import SynthRecipe, load
-    from gerdata.synth.stage import job_of
+    from gerdata.store.coverage import coverage_of
+    from gerdata.synth.stage import job_of, publish
 
     how = load(SynthRecipe, "synth", recipe, tuple(shared.set))
     out = shared.out or shared.workspace / "synth"
@@ -31,4 +32,10 @@ def synth(
     if shared.dry_run:
         say_plan(shared, "synth", job)
         return
-    say_stage(shared, "synth", out, run(job, options_of(shared)))
+    header = run(job, options_of(shared), publish=publish)
+    coverage = coverage_of(job.dataset) if header else None
+    if coverage:
+        note(shared, f"covered: {coverage.line()}")
+    say_stage(
+        shared, "synth", out, header, coverage=coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
+    )
