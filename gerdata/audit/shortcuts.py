@@ -195,8 +195,8 @@ def called_by(x: Floats, label: Labels, folds: Sequence[Fold]) -> Labels:
         if x.shape[1] > MOST_RAW:
             seen, asked = linear.embed(seen)[:, :COMPONENTS], linear.embed(asked)[:, :COMPONENTS]
         trees = HistGradientBoostingClassifier(
-            learning_rate=0.15,
-            max_iter=40,
+            learning_rate=0.2,
+            max_iter=25,
             max_leaf_nodes=8,
             early_stopping=False,
             class_weight="balanced",
