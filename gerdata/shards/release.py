@@ -61,14 +61,7 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
         raise UsageError(f"{', '.join(str(parent.root) for parent in parents)}: no samples to make a release of")
     chosen = order(chosen, lambda one: private.pseudonym("order", to.name, seed, one))
     used = sorted({one.parent for one in chosen})
-    found = {n: (audit_of(parents[n], to.audits), coverage_of(parents[n])) for n in used}
-    told = {
-        n: {
-            "audit": "\n".join(audit.lines() if audit else ()),
-            "coverage": "\n".join(covered.lines() if covered else ()),
-        }
-        for n, (audit, covered) in found.items()
-    }
+    told = {n: _told_of(parents[n], to.audits) for n in used}
     members = members_of([headers[n] for n in used])
     return Job(
         dataset=Dataset(to.root),
@@ -114,6 +107,13 @@ def members_of(headers: Sequence[Header]) -> tuple[str, ...]:
 
 def _inputs(parents: Sequence[Dataset], told: dict[int, dict[str, str]]) -> str:
     return "".join(sha256_of_file(p.root / HEADER) + "".join(told.get(n, {}).values()) for n, p in enumerate(parents))
+
+
+def _told_of(parent: Dataset, audits: Path) -> dict[str, str]:
+    """What a release passes on of a parent: lines of its audit, "" where there is none, and of what it covers."""
+    audit, coverage = audit_of(parent, audits), coverage_of(parent)
+    told = {"audit": "\n".join(audit.lines()) if audit else ""}
+    return {**told, "coverage": "\n".join(coverage.lines())} if coverage else told
 
 
 def _check_alike(parents: Sequence[Dataset], headers: Sequence[Header]) -> None:

@@ -128,6 +128,13 @@ def test_probes_that_miss_what_was_planted_have_shown_nothing(monkeypatch: pytes
     assert status["shortcut by row"] == "void"
 
 
+def test_where_heads_are_seen_a_picture_that_tells_the_label_is_no_shortcut() -> None:
+    told = gathered(FAULTS[cues.COLOUR], only=[cues.COLOUR])
+    assert next(probed(told)).status == "failed"
+    told.hides_heads = False
+    assert next(probed(told)).status == "reported"
+
+
 def test_few_clips_or_groups_are_underpowered_however_clear() -> None:
     few = gathered(FAULTS[cues.BYTES], n=shortcuts.LEAST_CLIPS - 1, only=[cues.BYTES])
     (verdict, _) = probed(few)
