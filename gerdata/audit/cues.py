@@ -20,8 +20,9 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.uint8]  # 255 shown, 0 not
 
 BACKGROUND, FIRST, COLOUR, TEXTURE = "background", "first frame", "colour", "brightness, sharpness and noise"
-LOUDNESS, SOUND, BYTES, HEADS, ROW = "loudness", "presence and length of sound", "file size", "heads", "row"
-PICTURE_CUES, SOUND_CUES = (BACKGROUND, FIRST, COLOUR, TEXTURE), (LOUDNESS, SOUND)
+LOUDNESS, LEVELS, SOUND = "loudness", "levels of sound", "presence and length of sound"
+BYTES, HEADS, ROW = "file size", "heads", "row"
+PICTURE_CUES, SOUND_CUES = (BACKGROUND, FIRST, COLOUR, TEXTURE), (LOUDNESS, LEVELS, SOUND)
 
 GRID = 6  # cells on a side of what is left of the background
 LEAST_SEEN = 0.25  # of a cell, on average over frames; less is taken for nothing seen
@@ -46,6 +47,7 @@ def cues_of(row: Row, sample: Sample, members: Sequence[str]) -> dict[str, Float
         COLOUR: _colour(frames, beside),
         TEXTURE: _texture(frames, beside),
         LOUDNESS: loudness_of(sample.audio),
+        LEVELS: _levels(sample.audio),
         SOUND: _presence(row.clip, sample.audio),
         BYTES: _bytes(row, members),
         ROW: _row(row.clip),
@@ -73,14 +75,19 @@ def background_of(frames: Frames, structure: Structure | None) -> Floats:
 
 
 def loudness_of(audio: Audio) -> Floats:
-    """`[16]`: loudness (LUFS), shares clipped and silent, level, peak and spread of levels (dBFS), levels second by second."""
+    """`[3]`: loudness (LUFS), shares clipped and silent. Apart from levels: LUFS weigh pitches, levels do not, so that both
+    together tell the pitch of a sound, and by it laughter from speech."""
     told = sound_measures(audio)
+    lufs = told.loudness_lufs if told.loudness_lufs is not None else SILENT_DB
+    return np.array([lufs, told.clipped_share or 0.0, told.silent_share or 0.0])
+
+
+def _levels(audio: Audio) -> Floats:
+    """`[13]`: level (root of the mean square), peak, spread of the levels of seconds, and those one by one, all in dBFS."""
     starts = range(0, min(len(audio), SECONDS * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
     levels = np.array([_level_db(audio[start : start + SAMPLE_RATE_HZ]) for start in starts])
     whole = [_level_db(audio), _db(float(np.abs(audio).max(initial=0))), float(levels.std()) if len(levels) else 0.0]
-    lufs = told.loudness_lufs if told.loudness_lufs is not None else SILENT_DB
-    seconds = np.concatenate([levels, np.full(SECONDS - len(levels), np.nan)])
-    return np.array([lufs, told.clipped_share or 0.0, told.silent_share or 0.0, *whole, *seconds])
+    return np.array([*whole, *levels, *[np.nan] * (SECONDS - len(levels))])
 
 
 def _beside_people(structure: Structure, i: int, height: int, width: int) -> Mask:

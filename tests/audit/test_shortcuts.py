@@ -77,6 +77,7 @@ FAULTS: dict[str, Fault] = {
     cues.COLOUR: lambda row, sample, k: with_frames(row, sample, lambda x: x + np.array([12, 0, -12]) * k),
     cues.TEXTURE: lambda row, sample, k: with_frames(row, sample, stripes if k else np.asarray),
     cues.LOUDNESS: lambda row, sample, k: (row, dataclasses.replace(sample, audio=sample.audio * np.float32(1 + k))),
+    cues.LEVELS: lambda row, sample, k: (row, dataclasses.replace(sample, audio=sample.audio * np.float32(2 - k))),
     cues.SOUND: lambda row, sample, k: (row, dataclasses.replace(sample, audio=sample.audio[: 8000 - 400 * k])),
     cues.BYTES: lambda row, sample, k: (
         dataclasses.replace(row, member_length=(row.member_length[0] + 300 * k, *row.member_length[1:])),

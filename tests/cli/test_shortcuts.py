@@ -23,7 +23,7 @@ def workspace(gerdata: Gerdata, tmp_path_factory: pytest.TempPathFactory) -> Pat
     assert ran.code == 0, ran.err
     document = json.loads(ran.out)
     assert {one["status"] for one in document["verdicts"]} == {"underpowered"}
-    assert len(document["verdicts"]) == 9
+    assert len(document["verdicts"]) == 10
     assert document["weights"] == []
     assert gerdata("shard", root / "synth", "--workspace", root, "--quiet").code == 0
     return root
