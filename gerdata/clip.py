@@ -93,7 +93,9 @@ class Clip:
     for it. `duration_s` is rounded to 0.1 s, so that it does not identify the source; it is 0 for a still picture.
     `n_frames` frames of `height_px` x `width_px` are kept (0 before `protect`). `n_people` is the most heads seen at once.
     `is_individual` marks corpora of single persons; they are no group data. `sound_levels` is what the voice op `numbers`
-    leaves of the sound: steps below the loudest stretch.
+    leaves of the sound: steps below the loudest stretch. Of synthetic clips: `label_visible` is what the label's rule makes of
+    those who can be seen alone (None where nobody can), `mark` says that they are synthetic, as their media do, and
+    `plan` is what was rendered.
     """
 
     id: str
@@ -118,6 +120,8 @@ class Clip:
     quality: Quality | None = None
     sound_levels: tuple[int, ...] | None = None
     flags: tuple[str, ...] = ()
+    label_visible: str | None = None
+    mark: str | None = None
     plan: str | None = None
 
 

@@ -126,6 +126,8 @@ _CLIP_FIELDS: list[tuple[str, pa.DataType]] = [
     ("quality", pa.struct(_QUALITY_FIELDS)),
     ("sound_levels", pa.list_(pa.int32())),
     ("flags", pa.list_(pa.string())),
+    ("label_visible", pa.string()),
+    ("mark", pa.string()),
     ("plan", pa.string()),
 ]
 _PLACE_FIELDS: list[tuple[str, pa.DataType]] = [

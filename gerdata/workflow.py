@@ -21,17 +21,20 @@ from gerdata.recipe import IngestRecipe, ProtectRecipe, ShardRecipe, SynthRecipe
 from gerdata.report.page import write as write_report
 from gerdata.shards.release import Target, publish
 from gerdata.shards.release import job_of as shard_job
+from gerdata.store.cache import Cache
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import Dataset
 from gerdata.store.private import open_private
-from gerdata.synth.mixture import render_audio
-from gerdata.synth.render import render_frames
-from gerdata.synth.scene import plan_scene
+from gerdata.synth.bank import folder_of
+from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.stage import job_of as synth_job
 from gerdata.synth.stage import publish as publish_synth
+from gerdata.synth.stage import ready, resolved
+from gerdata.synth.studio import bank_plan_of, open_studio
 
 FPS = 25
 CLIP_SEED_OFFSET = 1_000_003  # the demo's clips and its synthetic samples must not be the same scenes
+FEW_AVATARS = ("bank_people=24", "cast_size=8", "max_people=8")
 Tell = Callable[[str], None]
 
 
@@ -58,7 +61,10 @@ class DemoResult:
 def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) -> DemoResult:
     """Make video files of people who never lived, and run every stage on them; then train on the synthetic samples."""
     tell(f"1/6 video files: {how.clips} clips with sound, of people who never lived")
-    clips, labels = make_clips(workspace / "clips", how, seed)
+    clips = workspace / "clips"
+    clip_recipe = demo_recipe(f"duration_s={float(how.clip_s)}")
+    ready(clip_recipe, options.workers or 1)
+    labels = write_clips(clips, how.clips, clip_recipe, seed + CLIP_SEED_OFFSET)
     private = open_private(workspace / "private")
     headers: dict[str, Header] = {}
 
@@ -75,7 +81,7 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
     headers["protected"] = _made(run(job, options))
 
     tell(f"4/6 synth: {how.samples} groups")
-    synth_recipe = load(SynthRecipe, "synth", "crowd")
+    synth_recipe = demo_recipe()
     job = synth_job(how.samples, synth_recipe, seed, workspace / "synth")
     headers["synth"] = _made(run(job, options, publish=publish_synth))
 
@@ -96,26 +102,33 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
     return DemoResult(workspace, report, headers, {out.name: trained.model_dump(mode="json")})
 
 
-def make_clips(folder: Path, how: Demo, seed: int) -> tuple[Path, Path]:
-    """True video files with sound, and their labels table, from synthetic scenes of a seed of their own."""
-    recipe = load(SynthRecipe, "synth", "crowd", (f"duration_s={float(how.clip_s)}",))
+def demo_recipe(*overrides: str) -> SynthRecipe:
+    """The demo's groups: of few avatars, so that they are drawn in a minute."""
+    return resolved(load(SynthRecipe, "synth", "crowd", (*FEW_AVATARS, *overrides)))
+
+
+def write_clips(folder: Path, n: int, recipe: SynthRecipe, seed: int) -> Path:
+    """True video files with sound of scenes 0 to n - 1 of a resolved recipe, 25 frames a second, and `labels.csv`, its path.
+
+    A file that is there already stays. The bank of avatars that the recipe asks for must have been built.
+    """
     make_folder(folder)
+    studio = open_studio(SoundBank(Cache()), folder_of(bank_plan_of(recipe)) if recipe.style == "avatar" else None)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["file", "label"])
-    for index in range(how.clips):
-        plan = plan_scene(recipe, seed + CLIP_SEED_OFFSET, index)
-        path = folder / f"scene-{index:03d}.mp4"
+    for index in range(n):
+        plan = studio.plan(recipe, seed, index)
+        path = folder / f"scene-{index:05d}.mp4"
         if not path.exists():
-            times_s = (np.arange(round(how.clip_s * FPS)) + 0.5) / FPS
-            frames, _ = render_frames(plan, times_s)
+            times_s = (np.arange(round(recipe.duration_s * FPS)) + 0.5) / FPS
             temporary = path.with_suffix(".part")
-            write_clip(temporary, frames, FPS, render_audio(plan))
+            write_clip(temporary, studio.film(plan, times_s).frames, FPS, studio.record(plan))
             temporary.replace(path)
         rows.writerow([path.name, plan.label])
     labels = folder / "labels.csv"
     write_atomic(labels, table.getvalue().encode())
-    return folder, labels
+    return labels
 
 
 def _made(header: Header | None) -> Header:

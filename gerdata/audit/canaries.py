@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gerdata.errors import DatasetError
+from gerdata.media.mark import is_mark
 from gerdata.store.audits import Verdict
 from gerdata.store.tar import read_at, walk
 
@@ -22,7 +23,7 @@ LEAST = 6  # bytes of a word that is searched for; shorter ones occur by chance
 CHUNK = 1 << 20
 _SMALL = bytes(range(256)).lower()
 _PLAIN_MARKERS = {0xDB, 0xC0, 0xC1, 0xC2, 0xC4, 0xDD, 0xE0}  # of JPEG: tables, frame, JFIF; all before the scan
-_FLAC_COMMENT = 4
+_JPEG_COMMENT, _FLAC_COMMENT = 0xFE, 4
 _DIGESTS = ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256")
 _KEYS = (bytes(32), b"", b"0", b"1234", b"gerdata", b"key", b"password", b"secret", b"salt", b"test")  # guessable ones
 
@@ -100,19 +101,31 @@ def _text_of(path: Path) -> bytes:
 
 
 def has_metadata(name: str, data: bytes) -> bool:
-    """Whether a picture or a sound carries anything beside what is needed to decode it."""
+    """Whether a picture or a sound carries anything beside what is needed to decode it, and the mark of synthetic media."""
     if name.endswith(".jpg"):
-        return any(marker not in _PLAIN_MARKERS for marker in _markers(data))
+        return any(not _is_plain(marker, body) for marker, body in _markers(data))
     if name.endswith(".flac"):
-        return any(kind != 0 and size > 0 and any(body) for kind, size, body in _flac_blocks(data))
+        told = [(kind, body) for kind, size, body in _flac_blocks(data) if kind != 0 and size > 0 and any(body)]
+        return any(not _is_marked(kind, body) for kind, body in told)
     return False
 
 
-def _markers(data: bytes) -> Iterator[int]:
+def _is_plain(marker: int, body: bytes) -> bool:
+    return marker in _PLAIN_MARKERS or (marker == _JPEG_COMMENT and is_mark(body))
+
+
+def _is_marked(kind: int, body: bytes) -> bool:
+    """Whether a list of comments is the mark alone."""
+    size = int.from_bytes(body[4:8], "little")
+    return kind == _FLAC_COMMENT and body[:4] == b"\1\0\0\0" and len(body) == 8 + size and is_mark(body[8:])
+
+
+def _markers(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        yield data[at + 1]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        yield data[at + 1], data[at + 4 : at + 2 + size]
+        at += 2 + size
 
 
 def _flac_blocks(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -42,7 +42,7 @@ def doctor(*, shared: Shared) -> None:
 
     Example: gerdata doctor
     """
-    checks = [*_packages(), *_weights(), _codecs(), _disk(shared.workspace), _private(shared.workspace)]
+    checks = [*_packages(), *_weights(), _avatar(), _codecs(), _disk(shared.workspace), _private(shared.workspace)]
     bad = [check for check in checks if check["state"] == "missing"]
     lines = [f"{check['state']:8} {check['what']}: {check['detail']}" for check in checks]
     line = "\n".join([*lines, f"{len(checks)} checks · {len(bad)} missing"])
@@ -78,6 +78,17 @@ def _weights() -> list[dict[str, Any]]:
             state, detail = "absent", str(error)
         checks.append({"what": f"weights {weight.name}", "state": state, "detail": detail})
     return checks
+
+
+def _avatar() -> dict[str, Any]:
+    from gerdata.store.assets import load_asset
+    from gerdata.synth.asset import AVATAR
+
+    try:
+        load_asset(AVATAR)
+    except MissingError as error:
+        return {"what": f"asset {AVATAR.name}", "state": "absent", "detail": str(error)}
+    return {"what": f"asset {AVATAR.name}", "state": "ok", "detail": AVATAR.for_what}
 
 
 def _codecs() -> dict[str, Any]:

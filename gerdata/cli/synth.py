@@ -1,41 +1,112 @@
 """`gerdata synth`."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gerdata.cli.answer import note, options_of, say_plan, say_stage
+from gerdata.cli.answer import note, options_of, say, say_plan, say_stage
 from gerdata.cli.options import Work, command
+from gerdata.errors import UsageError
+
+if TYPE_CHECKING:
+    from gerdata.recipe import SynthRecipe
 
 
 @command
 def synth(
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 300,
     recipe: Annotated[str, typer.Option(help="A synth recipe, by name or path.")] = "crowd",
+    video: Annotated[
+        bool, typer.Option("--video", help="Write MP4 clips with sound and a labels table, no samples.")
+    ] = (False),
+    replay: Annotated[
+        str | None, typer.Option(metavar="ID", help="Render one sample of a made dataset again, from its stored plan.")
+    ] = None,
     *,
     shared: Work,
 ) -> None:
     """Synthetic groups, seen and heard, with their whole truth: nobody in them ever lived.
 
-    Sample i depends on the seed, the recipe and i alone, so a larger --n keeps every earlier sample.
+    Sample i depends on the seed, the recipe and i alone, so a larger --n keeps every earlier sample. The bank of avatars is
+    drawn on first use and kept; without their mesh (`gerdata models pull avatar`) people are flat drawings.
 
     Example: gerdata synth --n 10000
     """
     from gerdata.engine.run import run
     from gerdata.recipe import SynthRecipe, load
     from gerdata.store.coverage import coverage_of
-    from gerdata.synth.stage import job_of, publish
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.stage import job_of, publish, resolved
 
-    how = load(SynthRecipe, "synth", recipe, tuple(shared.set))
-    out = shared.out or shared.workspace / "synth"
-    job = job_of(min(n, shared.limit or n), how, shared.seed, out)
-    if shared.dry_run:
-        say_plan(shared, "synth", job)
+    out = shared.out or shared.workspace / ("clips" if video else "synth")
+    if replay is not None:
+        if video:
+            raise UsageError("--replay renders a sample, not a clip; leave --video out")
+        _replay(replay, shared)
         return
-    header = run(job, options_of(shared), publish=publish)
-    coverage = coverage_of(job.dataset) if header else None
+    asked = load(SynthRecipe, "synth", recipe, tuple(shared.set))
+    how = resolved(asked)
+    if how.style == "flat" and asked.style == "auto":
+        note(
+            shared,
+            "the avatars' mesh is not here, so people are flat drawings; for avatars: gerdata models pull avatar",
+        )
+    n = min(n, shared.limit or n)
+    if shared.dry_run and video:
+        say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
+        return
+    if shared.dry_run:
+        say_plan(shared, "synth", job_of(n, how, shared.seed, out))
+        return
+    options = options_of(shared)
+    _ready(how, shared)
+    if video:
+        from gerdata.workflow import write_clips
+
+        labels = write_clips(out, n, how, shared.seed)
+        say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
+        return
+    header = run(job_of(n, how, shared.seed, out), options, publish=publish)
+    coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
         note(shared, f"covered: {coverage.line()}")
     say_stage(
         shared, "synth", out, header, coverage=coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
     )
+
+
+def _ready(how: "SynthRecipe", shared: Work) -> None:
+    """The bank of avatars, drawn on first use with a line of progress."""
+    import os
+
+    from gerdata.synth.stage import ready
+
+    def tell(done: int, n: int) -> None:
+        if not shared.quiet:
+            typer.echo(f"\rdrawing avatars, once: {done}/{n}", nl=done == n, err=True)
+
+    ready(how, shared.workers or os.cpu_count() or 1, tell)
+
+
+def _replay(name: str, shared: Work) -> None:
+    """One sample again, beside what is stored: the same bytes, or exit 4."""
+    from gerdata.errors import FindingError
+    from gerdata.store.commit import make_folder, write_atomic
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.replay import replayed
+
+    dataset = Dataset(shared.workspace / "synth")
+    made, stored = replayed(dataset, name)
+    out: Path = shared.out or shared.workspace / "replay"
+    make_folder(out)
+    for suffix, data in made.items():
+        write_atomic(out / f"{name}.{suffix}", data)
+    differing = [suffix for suffix, data in made.items() if stored[suffix] != data]
+    told = "the same bytes" if not differing else f"differs in {', '.join(differing)}"
+    status = "ok" if not differing else "found"
+    say(
+        shared, "synth", out, f"{name}: {told} → {out}", status=status, id=name, members=list(made), differing=differing
+    )
+    if differing:
+        raise typer.Exit(FindingError.exit_code)

@@ -9,10 +9,13 @@ from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.errors import DatasetError
 
 
-def encode_flac(audio: Audio) -> bytes:
-    """`float32 [N]` in [-1, 1] to FLAC; N is at least 1, as FLAC has no form for nothing."""
+def encode_flac(audio: Audio, mark: str = "") -> bytes:
+    """`float32 [N]` in [-1, 1] to FLAC; N is at least 1, as FLAC has no form for nothing. A `mark` becomes its comment."""
     out = io.BytesIO()
-    soundfile.write(out, np.clip(audio, -1, 1), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    with soundfile.SoundFile(out, "w", SAMPLE_RATE_HZ, 1, format="FLAC", subtype="PCM_16") as file:
+        if mark:
+            file.comment = mark
+        file.write(np.clip(audio, -1, 1))
     return out.getvalue()
 
 

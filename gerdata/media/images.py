@@ -5,14 +5,15 @@ import numpy as np
 
 from gerdata.clip import Frames
 from gerdata.errors import DatasetError
+from gerdata.media.mark import with_comment
 
 
-def encode_jpeg(frame: Frames, quality: int) -> bytes:
-    """`uint8 [H, W, 3]` RGB to a baseline JPEG without any metadata."""
+def encode_jpeg(frame: Frames, quality: int, mark: str = "") -> bytes:
+    """`uint8 [H, W, 3]` RGB to a baseline JPEG without any metadata but a `mark`, where there is one."""
     ok, data = cv2.imencode(".jpg", np.ascontiguousarray(frame[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
         raise ValueError(f"a frame of shape {frame.shape} could not be encoded")
-    return data.tobytes()
+    return with_comment(data.tobytes(), mark) if mark else data.tobytes()
 
 
 def decode_jpeg(data: bytes) -> Frames:

@@ -5,15 +5,14 @@ Nothing is downloaded here (see `gerdata.people.pull`); a file is looked for in 
 
 import hashlib
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gerdata.errors import MissingError
 from gerdata.people.graphs import LITE_RUNTIME, RUNTIME, needs_other_files
+from gerdata.store.wheels import cache_folder
 
-CACHE_VARIABLE = "GERDATA_MODELS"
 _RUNTIMES = {".onnx": (RUNTIME, "onnxruntime"), ".tflite": (LITE_RUNTIME, "ai_edge_litert")}
 
 
@@ -188,12 +187,6 @@ _TABLE = (
     ),
 )
 WEIGHTS = {weight.name: weight for weight in _TABLE}
-
-
-def cache_folder() -> Path:
-    """Where pulled weights lie: `$GERDATA_MODELS`, or `~/.cache/gerdata/models`. It need not exist."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "gerdata" / "models"
 
 
 def cached_path(weight: Weight) -> Path:

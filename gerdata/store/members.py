@@ -32,8 +32,9 @@ def suffixes(n_frames: int, has_structure: bool, has_limbs: bool = False) -> tup
 
 def encode(sample: Sample, jpeg_quality: int) -> dict[str, bytes]:
     """The members of a sample, suffix to bytes, in order."""
-    named: list[bytes] = [encode_jpeg(frame, jpeg_quality) for frame in sample.frames]
-    named += [encode_flac(sample.audio), encode_clip(sample.clip)]
+    mark = sample.clip.mark or ""
+    named: list[bytes] = [encode_jpeg(frame, jpeg_quality, mark) for frame in sample.frames]
+    named += [encode_flac(sample.audio, mark), encode_clip(sample.clip)]
     if sample.structure is not None:
         named.append(encode_structure(sample.structure))
     if sample.limbs is not None:

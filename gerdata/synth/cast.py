@@ -58,13 +58,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cast meets: a family of backgrounds, two wall colours, a seed for what stands in it, and its acoustics."""
+    """Where a cast meets: a family of backgrounds, two wall colours, a seed for what stands in it."""
 
     kind: str
     colour: str
     colour2: str
     seed: int
-    decay_s: float  # time in which the sound of the room falls by 60 dB
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Cast:
 def draw_cast(seed: int, number: int, members: Sequence[int]) -> Cast:
     """Cast `number` of this seed, with these of its members: member i is the same whoever else is asked for."""
     looks = tuple(_look(rng_for(seed, "cast", number, "look", i)) for i in members)
-    return Cast(number, looks, _place(rng_for(seed, "cast", number, "place")))
+    return Cast(number, looks, place_by_lot(rng_for(seed, "cast", number, "place")))
 
 
 def _look(rng: np.random.Generator) -> Look:
@@ -115,15 +114,14 @@ def _look(rng: np.random.Generator) -> Look:
     )
 
 
-def _place(rng: np.random.Generator) -> Place:
+def place_by_lot(rng: np.random.Generator) -> Place:
+    """A place that knows nothing of who meets there."""
     kind = str(rng.choice(PLACES))
-    dry = kind in ("park", "street", "beach")
     return Place(
         kind=kind,
         colour=_vary(rng, str(rng.choice(WALLS)), 14),
         colour2=_vary(rng, str(rng.choice(WOODS)), 14),
         seed=int(rng.integers(1 << 31)),
-        decay_s=float(rng.uniform(0.08, 0.2) if dry else rng.uniform(0.25, 0.9)),
     )
 
 

@@ -17,7 +17,7 @@ from gerdata.recipe import SynthRecipe
 from gerdata.store.coverage import Axis, Cell, Coverage
 
 LIGHT = (0.9, 1.0)  # gain of the picture; both styles draw about .8 to 1.1
-SNR_DB = (0.0, 5.0, 10.0)  # mean of a scene's events over the bed
+SNR_STEP = 0.1  # of the recipe's range: about one standard deviation of the mean of a scene's eight events
 MARGIN = (0.15, 0.3)  # of the label's rule, in its own units
 SIZE_BINS = 4  # sizes of groups, from the recipe's least to its most, in so many bins
 LEAST_EXPECTED = 5.0  # a cell that should hold fewer may be empty by chance (Cochran 1954)
@@ -69,6 +69,8 @@ def _axes(
     recipe: SynthRecipe, sizes: Sequence[tuple[int, int]]
 ) -> dict[str, tuple[BinOf, tuple[str, ...], tuple[float, ...] | None]]:
     """By name: which bin a plan is in, the bins in order, and the share of each that the recipe aims at."""
+    middle, step = (recipe.min_snr_db + recipe.max_snr_db) / 2, SNR_STEP * (recipe.max_snr_db - recipe.min_snr_db)
+    snr_db = (middle - step, middle, middle + step)
     n_sizes = recipe.max_people - recipe.min_people + 1
     return {
         "class": (
@@ -83,7 +85,7 @@ def _axes(
         ),
         "light": (lambda plan: _bin(_light(plan), LIGHT), _names(LIGHT), None),
         "layout": (lambda plan: _text(plan.get("layout")), (), None),
-        "SNR dB": (lambda plan: _bin(_snr_db(plan), SNR_DB), _names(SNR_DB), None),
+        "SNR dB": (lambda plan: _bin(_snr_db(plan), snr_db), _names(snr_db), None),
         "margin": (lambda plan: _bin(_number(plan.get("label_margin")), MARGIN), _names(MARGIN), None),
     }
 

@@ -14,15 +14,19 @@ from gerdata.synth.head import draw_back_hair, draw_head, head_middle
 from gerdata.synth.mixture import render_audio
 from gerdata.synth.place import EDGE_PX, draw_place
 from gerdata.synth.scene import Camera, Person, ScenePlan
+from gerdata.synth.soundbank import SoundBank
 
 BOX_PAD_PX = 1.5  # a head's box also holds the soft edge of its drawing
 Owners = npt.NDArray[np.int16]
 
 
-def render_sample(plan: ScenePlan, n_frames: int, clip: Clip) -> Sample:
-    """The kept frames (frame i at (i + 1/2)/n of the duration), the sound and the structure of a scene."""
+def render_sample(plan: ScenePlan, n_frames: int, clip: Clip, bank: SoundBank | None = None) -> Sample:
+    """The kept frames (frame i at (i + 1/2)/n of the duration), the sound and the structure of a scene.
+
+    `bank` only spares making sounds again; the sample is the same with any and without one.
+    """
     frames, structure = render_frames(plan, kept_times_s(n_frames, plan.duration_s))
-    return Sample(clip, frames, render_audio(plan), structure)
+    return Sample(clip, frames, render_audio(plan, bank), structure)
 
 
 def render_frames(plan: ScenePlan, times_s: npt.NDArray[np.float64]) -> tuple[Frames, Structure]:

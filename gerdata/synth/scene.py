@@ -10,12 +10,15 @@ from pydantic import TypeAdapter
 
 from gerdata.chance import rng_for
 from gerdata.recipe import SynthRecipe
+from gerdata.synth.acoustics import Room, draw_room
 from gerdata.synth.cast import Look, Place, draw_cast
+from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import RULE, Feeling, draw_valences, label_of
+from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
 from gerdata.synth.seating import Seat, draw_seats
+from gerdata.synth.vocal import Voice
 
-EVENTS = ("phrase", "laugh", "cheer", "cry", "groan")
-EXPRESSIVE = 0.25  # valence from which a voice may laugh or cry; assumption
+HEAD_VIEW_M = 0.158  # half a head (11.5 cm) over the width of view at 1 m: a lens of 40 degrees; assumption
 WEAK_SHARE = 0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
 
 
@@ -58,34 +61,6 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class SoundEvent:
-    """One utterance: `kind` of `EVENTS`, `who` (position in `people`, -1 somebody unseen), level over the bed, noise seed."""
-
-    kind: str
-    who: int
-    start_s: float
-    duration_s: float
-    gain_db: float
-    pitch_hz: float
-    tract: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class Bed:
-    """What is heard all the time: murmur of `voices`, ambience of the place (both with their level), the final loudness."""
-
-    voices: int
-    murmur_db: float
-    pitch_hz: float
-    ambience: str
-    ambience_db: float
-    wet: float
-    level_db: float
-    seed: int
-
-
-@dataclass(frozen=True)
 class ScenePlan:
     """A scene, decided. `people` stand farthest first, which is the order of drawing. All numbers have 4 decimals."""
 
@@ -98,6 +73,8 @@ class ScenePlan:
     label_margin: float
     place: Place
     camera: Camera
+    room: Room
+    voices: tuple[Voice, ...]
     bed: Bed
     people: tuple[Person, ...]
     events: tuple[SoundEvent, ...]
@@ -110,12 +87,12 @@ class ScenePlan:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; people and events as columns, so that names are written once."""
         flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return {**flat, "people": _columns(flat["people"]), "events": _columns(flat["events"])}
+        return {**flat, "people": columns(flat["people"]), "events": columns(flat["events"])}
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "ScenePlan":
         """Inverse of `to_json`. A plan with missing or mistyped values raises `pydantic.ValidationError`."""
-        return _ADAPTER.validate_python({**flat, "people": _rows(flat["people"]), "events": _rows(flat["events"])})
+        return _ADAPTER.validate_python({**flat, "people": rows(flat["people"]), "events": rows(flat["events"])})
 
 
 _ADAPTER = TypeAdapter(ScenePlan)
@@ -143,6 +120,8 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
         Person(look, seat, _motion(inner), _feeling(inner, float(v), shown, recipe.duration_s))
         for look, seat, v in zip(cast.looks, seats, valences, strict=True)
     )
+    voices = draw_voices(seed, cast_number, recipe.voices)
+    speakers = [Speaker(p.feeling.valence, p.feeling.anger, p.look.pitch_hz, HEAD_VIEW_M / p.seat.r) for p in people]
     raw = ScenePlan(
         cast=cast_number,
         frame_px=recipe.frame_px,
@@ -153,11 +132,15 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
         label_margin=margin,
         place=cast.place,
         camera=_camera(rng_for(seed, "camera", index)),
-        bed=_bed(rng_for(seed, "bed", index), cast.place, people),
+        room=draw_room(
+            rng_for(seed, "cast", cast_number, "room"), cast.place.kind, (recipe.min_rt60_s, recipe.max_rt60_s)
+        ),
+        voices=voices,
+        bed=draw_bed(rng_for(seed, "bed", index), cast.place.kind, recipe),
         people=people,
-        events=_events(rng_for(seed, "events", index), people, voiced, recipe.duration_s),
+        events=draw_events(rng_for(seed, "events", index), speakers, voices, voiced, recipe),
     )
-    return ScenePlan.from_json(_rounded(raw.to_json()))
+    return ScenePlan.from_json(rounded(raw.to_json()))
 
 
 def _turn(seed: int, name: str, index: int, size: int) -> int:
@@ -208,84 +191,6 @@ def _camera(rng: np.random.Generator) -> Camera:
         warmth=float(rng.uniform(-1, 1)),
         side=float(rng.choice((-1.0, 1.0))),
     )
-
-
-AMBIENCES = {
-    "room": ("fan", "quiet"),
-    "hall": ("hum", "quiet"),
-    "park": ("wind", "birds"),
-    "street": ("traffic", "wind"),
-    "cafe": ("clatter", "fan"),
-    "beach": ("waves", "wind"),
-    "classroom": ("fan", "hum"),
-}
-
-
-def _bed(rng: np.random.Generator, place: Place, people: tuple[Person, ...]) -> Bed:
-    return Bed(
-        voices=int(rng.integers(2, 7)),
-        murmur_db=float(rng.uniform(-8, 0)),
-        pitch_hz=float(np.mean([p.look.pitch_hz for p in people])),
-        ambience=str(rng.choice(AMBIENCES[place.kind])),
-        ambience_db=float(rng.uniform(-16, -7)),
-        wet=float(rng.uniform(0.1, 0.4)),
-        level_db=float(rng.uniform(-30, -21)),
-        seed=int(rng.integers(1 << 31)),
-    )
-
-
-def _events(
-    rng: np.random.Generator, people: tuple[Person, ...], voiced: float, duration_s: float
-) -> tuple[SoundEvent, ...]:
-    """Utterances, the first in time first. Their number, times, lengths and levels do not know the kind."""
-    n = int(rng.integers(5, 10) * duration_s / 5 + 0.5)
-    starts = (np.arange(n) + rng.uniform(0, 1, n)) / n * (duration_s - 0.6)
-    unseen = rng.random(n) < 0.3 * (rng.random() < 0.35)  # in some scenes others are heard, who feel what they like
-    events = []
-    for i in range(n):
-        who, other = int(rng.integers(len(people))), float(rng.uniform(-1, 1))
-        valence = other if unseen[i] else people[who].feeling.valence
-        kind = _kind(rng, valence, voiced)
-        look = people[who].look
-        duration = min(float(rng.uniform(0.7, 1.7)), duration_s - float(starts[i]))
-        gain, lift = float(rng.uniform(1, 8) - 5 * unseen[i]), float(rng.uniform(0.9, 1.25))
-        noise = int(rng.integers(1 << 31))
-        place = (-1 if unseen[i] else who, float(starts[i]), duration, gain)
-        events.append(SoundEvent(kind, *place, look.pitch_hz * lift, look.tract, noise))
-    return tuple(events)
-
-
-def _kind(rng: np.random.Generator, valence: float, voiced: float) -> str:
-    """What an utterance of somebody with this valence is: speech, unless the feeling is strong enough and let out."""
-    dice, which = rng.random(2)
-    if abs(valence) < EXPRESSIVE or dice > voiced:
-        return "phrase"
-    if valence > 0:
-        return "laugh" if which < 0.7 else "cheer"
-    return "cry" if which < 0.7 else "groan"
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A list of equal records as one record of lists, through all levels."""
-    return {
-        key: _columns([row[key] for row in rows]) if isinstance(rows[0][key], dict) else [row[key] for row in rows]
-        for key in (rows[0] if rows else ())
-    }
-
-
-def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Inverse of `_columns`."""
-    parts = {key: _rows(value) if isinstance(value, Mapping) else value for key, value in columns.items()}
-    return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
-
-
-def _rounded(value: Any) -> Any:
-    """The same JSON with every number at 4 decimals: short, and equal wherever the last bits of sums differ."""
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def valences(plan: ScenePlan) -> npt.NDArray[np.float64]:

@@ -6,23 +6,39 @@ from gerdata.engine.run import Job, even_cuts, publish_tables
 from gerdata.engine.work import Item
 from gerdata.manifest import FORMAT_VERSION, Header, Row
 from gerdata.recipe import SynthRecipe
+from gerdata.store.assets import state_of_asset
+from gerdata.store.cache import cache_folder
 from gerdata.store.coverage import write_coverage
 from gerdata.store.dataset import Dataset
 from gerdata.store.members import suffixes
+from gerdata.synth.asset import AVATAR
+from gerdata.synth.bank import Progress, build_bank, folder_of
+from gerdata.synth.cast import PLACES
 from gerdata.synth.coverage import covered
+from gerdata.synth.studio import bank_plan_of
 from gerdata.synth.work import name_of
 
 PART_SIZE = 50
+SHARED_FROM = 4  # scenes a cast: with fewer, hardly a sound is used twice, and writing it would only cost disk
 
 
 def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
-    """The items 0 to n - 1. The fingerprint leaves n out, so that a larger n keeps every earlier byte."""
+    """The items 0 to n - 1. The fingerprint leaves n out, so that a larger n keeps every earlier byte.
+
+    The bank of avatars that the recipe asks for must have been built (`ready`).
+    """
     fingerprint = recipe.fingerprint()
+    avatars = str(folder_of(bank_plan_of(recipe))) if recipe.style == "avatar" else None
     return Job(
         dataset=Dataset(out),
         stage="synth",
         worker="gerdata.synth.work:SynthWorker",
-        settings={"recipe": recipe.model_dump(mode="json"), "seed": seed},
+        settings={
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": seed,
+            "sounds": _shared_sounds(n, recipe),
+            "avatars": avatars,
+        },
         items=[Item(name_of(seed, fingerprint, index), {"index": index}) for index in range(n)],
         cuts=even_cuts(n, PART_SIZE, has_media=True),
         fingerprint={"format": str(FORMAT_VERSION), "stage": "synth", "seed": str(seed), "recipe": fingerprint},
@@ -41,3 +57,23 @@ def publish(dataset: Dataset, header: Header, rows: list[Row]) -> None:
     publish_tables(dataset, header, rows)
     recipe = SynthRecipe.model_validate(header.recipe)
     write_coverage(covered((row.clip.plan for row in rows if row.status == "written"), recipe), dataset)
+
+
+def resolved(recipe: SynthRecipe) -> SynthRecipe:
+    """The recipe with its style decided: `auto` is avatars where their mesh is in the cache, else flat people."""
+    if recipe.style != "auto":
+        return recipe
+    is_there = state_of_asset(AVATAR)[0] == "ok"
+    return recipe.model_copy(update={"style": "avatar" if is_there else "flat"})
+
+
+def ready(recipe: SynthRecipe, workers: int, progress: Progress | None = None) -> None:
+    """Build the bank of avatars that a resolved recipe asks for, if it is not there yet. `MissingError` without the mesh."""
+    if recipe.style == "avatar":
+        build_bank(bank_plan_of(recipe), workers=workers, progress=progress)
+
+
+def _shared_sounds(n: int, recipe: SynthRecipe) -> str | None:
+    """The folder in which workers share the sounds of casts, about 5 MB each; None where it does not pay."""
+    casts = recipe.casts if recipe.style == "flat" else len(bank_plan_of(recipe).casts()) * len(PLACES)
+    return str(cache_folder("sounds")) if n >= SHARED_FROM * casts else None

@@ -3,16 +3,20 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gerdata.chance import digest_of
-from gerdata.clip import Clip
+from gerdata.clip import Clip, Sample, kept_times_s
 from gerdata.engine.work import Expect, Item, Made
 from gerdata.manifest import Row
+from gerdata.media.mark import mark_of
 from gerdata.recipe import SynthRecipe
+from gerdata.store.cache import Cache
 from gerdata.store.members import encode
-from gerdata.synth.render import render_sample
-from gerdata.synth.scene import ScenePlan, plan_scene
+from gerdata.synth.gathering import Gathering
+from gerdata.synth.soundbank import SoundBank
+from gerdata.synth.studio import Plan, Studio, label_in_view, open_studio
 
 
 class SynthWorker:
@@ -21,18 +25,22 @@ class SynthWorker:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.recipe = SynthRecipe.model_validate(settings["recipe"])
         self.seed = int(settings["seed"])
+        sounds, avatars = (Path(folder) if (folder := settings.get(name)) else None for name in ("sounds", "avatars"))
+        self.studio = open_studio(SoundBank(Cache(sounds)), avatars)
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
-        plan = plan_scene(self.recipe, self.seed, int(item.payload["index"]))
-        sample = render_sample(plan, self.recipe.n_frames, clip_of(plan, item.key, self.recipe, self.seed))
+        plan = self.studio.plan(self.recipe, self.seed, int(item.payload["index"]))
+        sample = sample_of(plan, self.studio, item.key, self.recipe, self.seed)
         yield Made(Row(sample.clip), members=encode(sample, self.recipe.jpeg_quality))
 
 
-def clip_of(plan: ScenePlan, name: str, recipe: SynthRecipe, seed: int) -> Clip:
-    """The row of a synthetic sample: its group is its cast, which never crosses a split."""
-    return Clip(
+def sample_of(plan: Plan, studio: Studio, name: str, recipe: SynthRecipe, seed: int) -> Sample:
+    """A plan rendered: kept frames, sound, truth and row. Its group is its cast, which never crosses a split."""
+    shown = studio.film(plan, kept_times_s(recipe.n_frames, plan.duration_s))
+    text = json.dumps(plan.to_json(), separators=(",", ":"))
+    clip = Clip(
         id=name,
-        group=name_of(seed, "cast", plan.cast),
+        group=_group_of(plan, seed),
         label=plan.label,
         split=None,
         duration_s=round(recipe.duration_s, 1),
@@ -46,8 +54,18 @@ def clip_of(plan: ScenePlan, name: str, recipe: SynthRecipe, seed: int) -> Clip:
         label_soft=plan.label_soft,
         label_margin=plan.label_margin,
         label_rule=plan.label_rule,
-        plan=json.dumps(plan.to_json(), separators=(",", ":")),
+        label_visible=label_in_view(plan, recipe.classes, shown.seen),
+        mark=mark_of(text),
+        plan=text,
     )
+    return Sample(clip, shown.frames, studio.record(plan), shown.structure)
+
+
+def _group_of(plan: Plan, seed: int) -> str:
+    """Avatars are the same people whatever the seed of a scene; flat people are of their seed."""
+    if isinstance(plan, Gathering):
+        return name_of(plan.bank.seed, "avatars", plan.bank.fingerprint(), plan.cast)
+    return name_of(seed, "cast", plan.cast)
 
 
 def name_of(seed: int, *names: str | int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Gerdata
 
+FLAT = ("synth", "--recipe", "flat")  # people who need no bank
 CASES = {
     "no source": (("ingest", "{tmp}/absent"), 2, "found nothing there"),
     "empty source": (("ingest", "{tmp}/void"), 2, "it holds no files"),
@@ -37,8 +38,8 @@ CASES = {
     "bad slice": (("synth", "--n", 1, "--slice", "0/3"), 2, "expected I/N"),
     "bad engine": (("synth", "--n", 1, "--engine", "spark"), 2, "expected one of local, ray"),
     "short key": (("ingest", "{clips}", "--key", "{tmp}/short.key"), 2, "expected a key of 32"),
-    "a file is in the way": (("synth", "--n", 1, "--out", "{tmp}/unknown.csv"), 1, "unknown.csv"),
-    "a folder of others": (("synth", "--n", 1, "--out", "{tmp}/others"), 1, "not empty and not a dataset"),
+    "a file is in the way": ((*FLAT, "--n", 1, "--out", "{tmp}/unknown.csv"), 1, "unknown.csv"),
+    "a folder of others": ((*FLAT, "--n", 1, "--out", "{tmp}/others"), 1, "not empty and not a dataset"),
 }
 
 
@@ -145,7 +146,7 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "gerdata.cli", "synth", "--n", "150", "--workspace", str(tmp_path), "--workers", "1"]
+    words = [sys.executable, "-m", "gerdata.cli", *FLAT, "--n", "150", "--workspace", str(tmp_path), "--workers", "1"]
     for sent in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         time.sleep(3.0)
@@ -156,7 +157,7 @@ def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) 
         assert "Traceback" not in err
         assert out == ""
         assert not (tmp_path / "synth/dataset.json").exists()
-    ran = gerdata("synth", "--n", 150, "--workspace", tmp_path, "--json")
+    ran = gerdata(*FLAT, "--n", 150, "--workspace", tmp_path, "--json")
     assert json.loads(ran.out)["written"] == 150
 
 
@@ -167,7 +168,7 @@ def test_a_full_disk_is_one_sentence_and_is_resumed(gerdata: Gerdata, clips: Pat
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("cannot mount a small disk here")
     try:
-        words = ("synth", "--n", 30, "--workspace", tmp_path / "w", "--out", small / "synth")
+        words = (*FLAT, "--n", 30, "--workspace", tmp_path / "w", "--out", small / "synth")
         ran = gerdata(*words, "--json")
         assert ran.code == 1
         assert "No space left" in ran.err

@@ -26,7 +26,8 @@ def test_the_list_says_what_is_here(gerdata: Gerdata, cache: Path) -> None:
     ran = gerdata("models", "list", "--json")
     assert ran.code == 0
     told = {row["name"]: row for row in json.loads(ran.out)["models"]}
-    assert list(told) == list(WEIGHTS)
+    assert list(told) == [*WEIGHTS, "avatar"]
+    assert told["avatar"]["licence"].startswith("CC0-1.0")
     assert told["selfie"]["state"] == "missing"
     assert told["selfie"]["from"] == "mediapipe==0.10.21"
     assert "selfie" in gerdata("models", "list").out

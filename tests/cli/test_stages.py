@@ -19,7 +19,7 @@ def run_all(gerdata: Gerdata, clips: Path, workspace: Path, key: Path, workers: 
     return [
         gerdata("ingest", clips, *shared),
         gerdata("protect", *shared),
-        gerdata("synth", "--n", 12, *shared),
+        gerdata("synth", "--recipe", "flat", "--n", 12, *shared),
         gerdata("shard", "--synthetic-rate", 0.4, *shared),
     ]
 
@@ -205,7 +205,7 @@ def test_a_source_that_changed_or_went_is_not_protected(gerdata: Gerdata, clips:
 
 
 def test_the_seed_is_part_of_what_a_dataset_is(gerdata: Gerdata, made: tuple[Path, list[dict]]) -> None:
-    ran = gerdata("synth", "--n", 12, "--workspace", made[0], "--seed", 5)
+    ran = gerdata("synth", "--recipe", "flat", "--n", 12, "--workspace", made[0], "--seed", 5)
     assert ran.code == 1
     assert "another seed" in ran.err
 
@@ -217,9 +217,9 @@ def test_synth_grows_without_changing_what_is_there(gerdata: Gerdata, tmp_path: 
         dataset = Dataset(tmp_path / "synth")
         return {row.clip.id: dataset.members(row) for row in dataset.rows()}
 
-    gerdata("synth", "--n", 3, "--workspace", tmp_path, "--quiet")
+    gerdata("synth", "--recipe", "flat", "--n", 3, "--workspace", tmp_path, "--quiet")
     before = samples()
-    gerdata("synth", "--n", 7, "--workspace", tmp_path, "--quiet")
+    gerdata("synth", "--recipe", "flat", "--n", 7, "--workspace", tmp_path, "--quiet")
     after = samples()
     assert (len(before), len(after)) == (3, 7)
     assert {name: after[name] for name in before} == before

@@ -13,7 +13,7 @@ TINY = ("--set", "epochs=2", "--set", "image_px=64", "--set", "batch=6")
 @pytest.fixture(scope="module")
 def workspace(gerdata: Gerdata, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("train")
-    for words in (("synth", "--n", 36), ("shard",)):
+    for words in (("synth", "--recipe", "flat", "--n", 36), ("shard",)):
         ran = gerdata(*words, "--workspace", root, "--quiet")
         assert ran.code == 0, ran.err
     return root

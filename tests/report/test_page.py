@@ -25,7 +25,7 @@ def workspace(gerdata: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFa
     for words in (
         ("ingest", clips, "--set", classes),
         ("protect",),
-        ("synth", "--n", 6),
+        ("synth", "--recipe", "flat", "--n", 6),
         ("shard", root / "synth"),
         ("report",),
     ):

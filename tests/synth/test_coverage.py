@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +14,11 @@ from gerdata.store.coverage import Coverage, coverage_of, write_coverage
 from gerdata.store.dataset import COVERAGE, Dataset
 from gerdata.synth.coverage import coverage_of as counted
 from gerdata.synth.coverage import covered
+from gerdata.synth.gathering import plan_gathering
 from gerdata.synth.scene import plan_scene
+from gerdata.synth.studio import bank_plan_of
 
-RECIPE = SynthRecipe(min_people=2, max_people=9)
+RECIPE = SynthRecipe(min_people=2, max_people=9, min_snr_db=0.0, max_snr_db=15.0)
 
 
 def drawn_style(label: str, n: int, light: float, gain_db: float = 3.0) -> dict[str, Any]:
@@ -42,11 +44,11 @@ def test_both_styles_are_counted_and_axes_that_none_has_are_left_out() -> None:
     assert axis(told, "class") == {"positive": 1, "neutral": 0, "negative": 1}
     assert axis(told, "people") == {"2 to 3": 1, "4 to 5": 0, "6 to 7": 0, "8 to 9": 1}
     assert axis(told, "light") == {"under 0.9": 1, "1 and over": 1}
-    assert axis(told, "SNR dB") == {"0 to 5": 2}
+    assert axis(told, "SNR dB") == {"under 6": 2}
     told = counted([avatar_style("neutral", 4, "rows", 0.95), avatar_style("neutral", 5, "circle", 0.95)], RECIPE)
     assert [one.name for one in told.axes] == ["class", "people", "light", "layout", "SNR dB"]
     assert axis(told, "layout") == {"circle": 1, "rows": 1}
-    assert axis(told, "SNR dB") == {"5 to 10": 2}
+    assert axis(told, "SNR dB") == {"6 to 7.5": 2}
     both = counted([drawn_style("neutral", 4, 0.95), avatar_style("neutral", 5, "rows", 0.95)], RECIPE)
     assert axis(both, "layout") == {"rows": 1, "unknown": 1}
     assert axis(both, "people")["4 to 5"] == 2
@@ -98,12 +100,16 @@ def test_every_plan_is_counted_once_on_every_axis(drawn: list[tuple[str, int, fl
     assert Coverage.model_validate_json(told.model_dump_json()) == told
 
 
-def test_real_plans_have_five_axes() -> None:
-    recipe = SynthRecipe()
-    told = covered([json.dumps(plan_scene(recipe, 0, i).to_json()) for i in range(30)], recipe)
-    assert [one.name for one in told.axes] == ["class", "people", "light", "SNR dB", "margin"]
+@pytest.mark.parametrize(("style", "more"), [("flat", []), ("avatar", ["layout"])])
+def test_real_plans_have_all_axes(style: Literal["flat", "avatar"], more: list[str]) -> None:
+    recipe = SynthRecipe(style=style)
+    drawn = (
+        plan_gathering(recipe, bank_plan_of(recipe), 0, i) if more else plan_scene(recipe, 0, i) for i in range(30)
+    )
+    told = covered([json.dumps(plan.to_json()) for plan in drawn], recipe)
+    assert sorted(one.name for one in told.axes) == sorted(["class", "people", "light", "SNR dB", "margin", *more])
     assert not any("unknown" in one.bins for one in told.axes)
-    assert axis(told, "class") == {"positive": 10, "neutral": 10, "negative": 10}
+    assert sum(axis(told, "class").values()) == 30
 
 
 def test_what_is_written_is_read_back_and_what_is_none_is_refused(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_no_expression_reaches_beyond_the_extent(
 
 @pytest.mark.parametrize("kind", PLACES)
 def test_every_place_is_drawn_to_its_edges_and_two_seeds_differ(kind: str) -> None:
-    one, two = (draw_place(Place(kind, "b8c4bb", "5d6b73", seed, 0.3), 96) for seed in (1, 2))
+    one, two = (draw_place(Place(kind, "b8c4bb", "5d6b73", seed), 96) for seed in (1, 2))
     assert one.shape == (96 + 2 * EDGE_PX, 96 + 2 * EDGE_PX, 3)
     assert one.min(2).max() > 60
     assert np.abs(one.astype(int) - two).mean() > 2

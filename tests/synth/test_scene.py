@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from gerdata.clip import CLASSES
 from gerdata.recipe import SynthRecipe, load
 from gerdata.synth.feeling import MIN_MARGIN, THRESHOLD, draw_valences, label_of
-from gerdata.synth.scene import EVENTS, ScenePlan, plan_scene, valences
+from gerdata.synth.hearing import EVENTS
+from gerdata.synth.scene import ScenePlan, plan_scene, valences
 from gerdata.synth.seating import draw_seats
 
 RECIPE = SynthRecipe()
@@ -127,7 +128,12 @@ def test_group_sizes_and_events_keep_to_the_recipe(plans: list[ScenePlan]) -> No
 def test_what_may_not_tell_the_class_does_not(plans: list[ScenePlan]) -> None:
     """Mean number of people and utterances, and loudness, differ by class less than chance allows at 3.5 sigma."""
     many = [plan_scene(RECIPE, 11, i) for i in range(300)]
-    for measure in (lambda p: p.n_people, lambda p: len(p.events), lambda p: p.bed.level_db, lambda p: p.camera.light):
+    for measure in (
+        lambda p: p.n_people,
+        lambda p: len(p.events),
+        lambda p: p.bed.loudness_lufs,
+        lambda p: p.camera.light,
+    ):
         values = np.array([measure(p) for p in many], dtype=np.float64)
         for label in CLASSES:
             own = values[[p.label == label for p in many]]

@@ -1,0 +1,289 @@
+"""A user's own sounds as a bank: labelled recordings, decoded under limits, cut to events, measured, split by source.
+
+What stands for one source (a speaker, a recording) never crosses a split, and what sounds the same is one source whatever
+it is called. Every file is accounted for: it gives sounds, or it is rejected with a reason and a number.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from gerdata import manifest
+from gerdata.clip import SAMPLE_RATE_HZ, Audio
+from gerdata.errors import DatasetError, LabelError, MissingError, RejectedInput, UsageError
+from gerdata.media.address import Address
+from gerdata.media.audio import decode_audio, encode_flac
+from gerdata.media.decode import Stretch, sound
+from gerdata.media.examine import examine
+from gerdata.media.limits import MediaLimits
+from gerdata.media.quality import sound_measures
+from gerdata.people.speech import speech_share
+from gerdata.splits import Group, assign
+from gerdata.store.commit import make_folder, write_atomic
+from gerdata.synth.hearing import EVENTS
+
+AMBIENCE = "ambience"  # the one class that is not cut to events
+CLASSES = (*EVENTS, AMBIENCE)
+REASONS = ("unknown-event", "no-sound", "too-short", "clipped", "duplicate")  # beside those of `media`
+COLUMNS = ("file", "event", "source", "licence")
+LIMITS = MediaLimits(max_duration_s=600.0)
+CSV_LIMIT_BYTES = 16 << 20
+GATE_DB, GAP_S, SHORTEST_S, LONGEST_S, EDGE_S = -30.0, 0.35, 0.25, 8.0, 0.02
+MAX_CLIPPED_SHARE = 0.01
+ALIKE = 0.95  # cosine of two prints from which two sounds are one; assumption, re-encodings reach 0.99
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One labelled file of the user's."""
+
+    path: Path
+    event: str
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One event of a bank: `id` names its FLAC, `source` what must stay in one split; where it lay, and measures.
+
+    `loudness_lufs` is None under 0.4 s, `speech_share` None where the speech model is not installed.
+    """
+
+    id: str
+    event: str
+    source: str
+    split: str
+    licence: str
+    sha256: str
+    start_s: float
+    duration_s: float
+    loudness_lufs: float | None
+    speech_share: float | None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that gives nothing: its place in the list, why, and a number or word."""
+
+    number: int
+    sha256: str
+    reason: str
+    detail: str
+
+    def __post_init__(self) -> None:
+        if self.reason not in REASONS and self.reason not in manifest.REASONS:
+            raise ValueError(f"reason {self.reason!r} is not in the closed list: {', '.join(REASONS)}")
+
+
+@dataclass(frozen=True)
+class SoundsBuilt:
+    """What became of a folder of sounds."""
+
+    folder: Path
+    sounds: tuple[Sound, ...]
+    refused: tuple[Refused, ...]
+    files: int
+
+
+def build_sounds(given: Path, out: Path, seed: int, shares: tuple[float, float] = (0.7, 0.15)) -> SoundsBuilt:
+    """A bank in `out` from a folder (events are its sub-folders' names) or a CSV with columns file, event, source, licence.
+
+    Writes `sounds/ID.flac` (16 kHz, mono), `sounds.jsonl`, `rejects.jsonl` and, last, `bank.json`. The same files, seed and
+    shares give the same bytes. `LabelError` for a table that cannot be read, `UsageError` where there is nothing to take or
+    `out` already holds a bank.
+    """
+    if (out / "bank.json").exists():
+        raise UsageError(f"{out}: already holds a bank; choose another folder")
+    recordings = list(_listed(given))
+    if not recordings:
+        raise UsageError(f"{given}: expected sounds in sub-folders named {', '.join(CLASSES)}, or a CSV of them")
+    make_folder(out / "sounds")
+    found: list[tuple[Sound, Audio]] = []
+    refused, seen = [], set[str]()
+    for number, recording in enumerate(recordings):
+        digest = ""
+        try:
+            digest = _digest_of(recording.path)
+            if digest in seen:
+                raise RejectedInput("duplicate", "the same bytes as an earlier file")
+            seen.add(digest)
+            found += _sounds_of(recording, digest)
+        except RejectedInput as verdict:
+            refused.append(Refused(number, digest, verdict.reason, verdict.detail))
+    kept = _split(_together(found), shares, seed)
+    for one, (_, audio) in zip(kept, found, strict=True):
+        write_atomic(out / "sounds" / f"{one.id}.flac", encode_flac(audio))
+    order = sorted(kept, key=lambda s: (s.event, s.id))
+    write_atomic(out / "sounds.jsonl", _lines(order))
+    write_atomic(out / "rejects.jsonl", _lines(refused))
+    counts = Counter(s.event for s in order)
+    header = {"form": 1, "kind": "sounds", "seed": seed, "files": len(recordings), "refused": len(refused)}
+    write_atomic(out / "bank.json", json.dumps({**header, "sounds": dict(sorted(counts.items()))}, indent=1).encode())
+    return SoundsBuilt(out, tuple(order), tuple(refused), len(recordings))
+
+
+def read_sounds(bank: Path) -> tuple[Sound, ...]:
+    """The sounds of a finished bank; `DatasetError` where there is none."""
+    try:
+        json.loads((bank / "bank.json").read_bytes())
+        return tuple(Sound(**json.loads(line)) for line in (bank / "sounds.jsonl").read_text().splitlines())
+    except (OSError, ValueError, TypeError) as error:
+        raise DatasetError(f"{bank}: expected a bank of sounds made by 'gerdata bank build' ({error})") from None
+
+
+def read_sound(bank: Path, one: Sound) -> Audio:
+    """A sound's samples, `float32 [N]` at 16 kHz."""
+    if not (one.id.isalnum() and one.id.isascii()):
+        raise DatasetError(f"expected a sound's id of letters and digits, came {one.id[:40]!r}")
+    return decode_audio((bank / "sounds" / f"{one.id}.flac").read_bytes())
+
+
+def _listed(given: Path) -> Iterator[Recording]:
+    """What is to be taken, sorted. In a folder every file is a source of its own."""
+    if given.is_dir():
+        for path in sorted(p for p in given.glob("*/**/*") if p.is_file() and not p.is_symlink()):
+            inner = path.relative_to(given)
+            yield Recording(path, inner.parts[0].lower(), inner.as_posix(), "")
+        return
+    try:
+        with given.open("rb") as file:
+            text = file.read(CSV_LIMIT_BYTES + 1)
+        if len(text) > CSV_LIMIT_BYTES:
+            raise LabelError(f"{given}: over {CSV_LIMIT_BYTES} bytes")
+        rows = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig")), strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"{given}: expected a CSV with columns {', '.join(COLUMNS)} ({error})") from None
+    for row in rows:
+        if any(not isinstance(row.get(column), str) for column in COLUMNS):
+            raise LabelError(
+                f"{given}: expected the columns {', '.join(COLUMNS)}, came {', '.join(map(str, row))}"[:300]
+            )
+        yield Recording(given.parent / row["file"], row["event"].strip().lower(), row["source"], row["licence"])
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        if path.is_symlink() or ".." in path.parts or not path.is_file():
+            raise RejectedInput("unsafe-path", "expected a regular file at or below the table's folder")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RejectedInput("unreadable", str(error.strerror)) from None
+
+
+def _sounds_of(recording: Recording, digest: str) -> list[tuple[Sound, Audio]]:
+    """The events in one file, each with its samples."""
+    if recording.event not in CLASSES:
+        raise RejectedInput("unknown-event", recording.event[:40])
+    address = Address.of(recording.path)
+    facts = examine(address, LIMITS, lambda _: None)
+    audio = sound(address, LIMITS, Stretch(0.0, facts.duration_s, facts.origin_s)) if facts.has_audio else None
+    if audio is None or not audio.any():
+        raise RejectedInput("no-sound")
+    spans = [(0, len(audio))] if recording.event == AMBIENCE else _events(audio)
+    if not spans:
+        raise RejectedInput("too-short", f"{len(audio) / SAMPLE_RATE_HZ:.2f} s")
+    made, worst = [], 0.0
+    for start, end in spans:
+        piece = audio[start:end].copy()
+        measures = sound_measures(piece)
+        worst = max(worst, measures.clipped_share or 0.0)
+        if (measures.clipped_share or 0.0) > MAX_CLIPPED_SHARE:
+            continue
+        made.append(
+            (
+                Sound(
+                    id=hashlib.sha256(piece.tobytes() + recording.event.encode()).hexdigest()[:26],
+                    event=recording.event,
+                    source=recording.source,
+                    split="",
+                    licence=recording.licence,
+                    sha256=digest,
+                    start_s=round(start / SAMPLE_RATE_HZ, 4),
+                    duration_s=round(len(piece) / SAMPLE_RATE_HZ, 4),
+                    loudness_lufs=measures.loudness_lufs,
+                    speech_share=_speech(piece),
+                ),
+                piece,
+            )
+        )
+    if not made:
+        raise RejectedInput("clipped", f"{worst:.3f}")
+    return made
+
+
+def _events(audio: Audio) -> list[tuple[int, int]]:
+    """Stretches within 30 dB of the loudest 10 ms, over pauses of 0.35 s, at least 0.25 s and at most 8 s long."""
+    step = SAMPLE_RATE_HZ // 100
+    blocks = audio[: len(audio) // step * step].reshape(-1, step)
+    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (GATE_DB / 10)) if len(power) else np.zeros(0, int)
+    if not len(loud):
+        return []
+    breaks = np.flatnonzero(np.diff(loud) > GAP_S * 100)
+    firsts, lasts = loud[np.r_[0, breaks + 1]], loud[np.r_[breaks, len(loud) - 1]] + 1
+    edge = round(EDGE_S * SAMPLE_RATE_HZ)
+    spans = []
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        end = min(last, first + round(LONGEST_S * 100))
+        if end - first >= SHORTEST_S * 100:
+            spans.append((max(0, first * step), min(len(audio), end * step + edge)))
+    return spans
+
+
+def _speech(audio: Audio) -> float | None:
+    try:
+        return round(speech_share(audio), 3)
+    except MissingError:
+        return None
+
+
+def _together(found: Sequence[tuple[Sound, Audio]]) -> list[Sound]:
+    """The sounds, with one name for sources that share a sound: of each heap of equal prints, the first name in order."""
+    prints = np.stack([_print(audio) for _, audio in found]) if found else np.zeros((0, 1), np.float32)
+    parent = {one.source: one.source for one, _ in found}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for i in range(len(found)):
+        for j in np.flatnonzero(prints[:i] @ prints[i] > ALIKE):
+            one, other = sorted((root(found[i][0].source), root(found[int(j)][0].source)))
+            parent[other] = one
+    return [replace(one, source=root(one.source)) for one, _ in found]
+
+
+def _print(audio: Audio) -> npt.NDArray[np.float32]:
+    """The first second as 16 bands x 20 times of log energy, of mean 0 and length 1: blind to level and to codecs."""
+    head = np.zeros(SAMPLE_RATE_HZ, np.float32)
+    head[: min(len(audio), len(head))] = audio[: len(head)]
+    power = np.abs(fft.rfft(head.reshape(20, -1) * np.hanning(800), axis=1)) ** 2
+    edges = np.geomspace(4, 175, 17).astype(int)  # of 20 Hz: 80 Hz to 3.5 kHz
+    bands = np.add.reduceat(power, edges[:-1], axis=1)
+    logs = np.log(bands / max(float(bands.max()), 1e-12) + 1e-4)
+    logs -= logs.mean()
+    return np.asarray(logs.ravel() / max(float(np.linalg.norm(logs)), 1e-9), np.float32)
+
+
+def _split(sounds: Sequence[Sound], shares: tuple[float, float], seed: int) -> list[Sound]:
+    counts: dict[str, Counter[str]] = {}
+    for one in sounds:
+        counts.setdefault(one.source, Counter())[one.event] += 1
+    splits = assign((Group(source, labels) for source, labels in counts.items()), shares, seed)
+    return [replace(one, split=splits[one.source]) for one in sounds]
+
+
+def _lines(rows: Sequence[Sound | Refused]) -> bytes:
+    return "".join(json.dumps(asdict(row), ensure_ascii=True) + "\n" for row in rows).encode()

@@ -1,0 +1,35 @@
+"""One sample of a synthetic dataset, rendered again from the plan that is stored with it."""
+
+from gerdata.errors import DatasetError, UsageError
+from gerdata.recipe import SynthRecipe
+from gerdata.store.cache import Cache
+from gerdata.store.dataset import Dataset
+from gerdata.store.members import encode
+from gerdata.synth.bank import folder_of
+from gerdata.synth.gathering import Gathering
+from gerdata.synth.soundbank import SoundBank
+from gerdata.synth.studio import open_studio, plan_from_text
+from gerdata.synth.work import sample_of
+
+
+def replayed(dataset: Dataset, name: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The members of the sample `name`, made anew and as they are stored, by suffix.
+
+    `UsageError` where the dataset is not synthetic or has no such sample, `DatasetError` where its plan is none or its bank of
+    avatars is not here.
+    """
+    header = dataset.header()
+    if header.stage != "synth":
+        raise UsageError(f"{dataset.root}: expected a synthetic dataset, this is one of '{header.stage}'")
+    rows = [row for row in dataset.rows() if row.clip.id == name]
+    if not rows:
+        raise UsageError(f"{dataset.root}: has no sample {name}; the column id of manifest.parquet lists them")
+    if rows[0].clip.plan is None:
+        raise DatasetError(f"{dataset.root}: sample {name} has no plan")
+    recipe = SynthRecipe.model_validate(header.recipe)
+    plan = plan_from_text(rows[0].clip.plan)
+    avatars = folder_of(plan.bank) if isinstance(plan, Gathering) else None
+    studio = open_studio(SoundBank(Cache()), avatars)
+    sample = sample_of(plan, studio, name, recipe, header.seed)
+    stored = dict(zip(header.members, dataset.members(rows[0]), strict=True))
+    return encode(sample, recipe.jpeg_quality), stored

@@ -1,0 +1,102 @@
+"""Plans of both styles, rendered: what is seen, what is heard, and what a viewer could know."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from gerdata.clip import Audio
+from gerdata.errors import DatasetError, UsageError
+from gerdata.recipe import SynthRecipe
+from gerdata.synth.bank import Bank, open_bank
+from gerdata.synth.compose import Shown, render_gathering
+from gerdata.synth.gathering import Gathering, plan_gathering, salience_of_plan
+from gerdata.synth.mixture import render_audio
+from gerdata.synth.render import render_frames
+from gerdata.synth.repertoire import BankPlan
+from gerdata.synth.rule import judge
+from gerdata.synth.scene import ScenePlan, plan_scene
+from gerdata.synth.soundbank import SoundBank
+
+Plan = ScenePlan | Gathering
+IN_VIEW = 0.5  # of a face, over all frames on the average, from which on its feeling counts as known to a viewer
+HEAD_POINTS = slice(0, 5)  # nose, eyes, ears of COCO-17
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What rendering needs: sounds, and for avatars their bank (None for flat people)."""
+
+    sounds: SoundBank
+    avatars: Bank | None
+
+    def plan(self, recipe: SynthRecipe, seed: int, index: int) -> Plan:
+        """Scene `index`, planned."""
+        if recipe.style == "flat":
+            return plan_scene(recipe, seed, index)
+        return plan_gathering(recipe, self._bank().plan, seed, index)
+
+    def film(self, plan: Plan, times_s: npt.NDArray[np.float64]) -> Shown:
+        """The picture at `times_s: float64 [T]` and its truth."""
+        if isinstance(plan, Gathering):
+            bank = self._bank()
+            if bank.plan != plan.bank:
+                raise UsageError(
+                    "the plan is of another bank of avatars than the one at hand; open the bank that it names"
+                )
+            return render_gathering(plan, bank, times_s)
+        frames, structure = render_frames(plan, times_s)
+        seen = (structure.bodies[:, :, HEAD_POINTS, 2] == 2).mean(2, dtype=np.float32)
+        return Shown(frames, structure, seen)
+
+    def record(self, plan: Plan) -> Audio:
+        """The sound, `float32 [N]` at 16 kHz mono."""
+        return render_audio(plan, self.sounds)
+
+    def _bank(self) -> Bank:
+        if self.avatars is None:
+            raise UsageError("avatars are asked for, and no bank of them is open")
+        return self.avatars
+
+
+def bank_plan_of(recipe: SynthRecipe) -> BankPlan:
+    """The bank of avatars that a recipe asks for."""
+    return BankPlan(
+        seed=recipe.bank_seed, n_people=recipe.bank_people, cast_size=min(recipe.cast_size, recipe.bank_people)
+    )
+
+
+def open_studio(sounds: SoundBank, avatars: Path | None) -> Studio:
+    """A studio with the bank of avatars in a folder, or without one."""
+    return Studio(sounds, open_bank(avatars) if avatars else None)
+
+
+def label_in_view(plan: Plan, classes: tuple[str, ...], seen: npt.NDArray[np.float32]) -> str | None:
+    """What the plan's rule says of those who are in view, as a name of a class; None where nobody is. `seen: [T, P]`."""
+    people = plan.actors if isinstance(plan, Gathering) else plan.people
+    known = seen.mean(0) >= IN_VIEW
+    if not known.any():
+        return None
+    valences = np.array([one.feeling.valence for one in people])[known]
+    if isinstance(plan, Gathering):
+        salience = salience_of_plan(plan)[known]
+        verdict = judge(plan.label_rule, valences, salience, plan.raters)  # type: ignore[arg-type]
+    else:
+        verdict = judge("mean-valence", valences, np.ones(len(valences)))
+    return classes[verdict.label]
+
+
+def plan_from_text(text: str) -> Plan:
+    """A stored plan of either style; `DatasetError` for what is none."""
+    try:
+        flat: Mapping[str, Any] = json.loads(text)
+        return Gathering.from_json(flat) if "actors" in flat else ScenePlan.from_json(flat)
+    except (ValueError, ValidationError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DatasetError(
+            f"expected the plan of a synthetic scene, came {len(text)} characters ({type(error).__name__})"
+        ) from None

@@ -1,0 +1,112 @@
+"""Plans of both styles, rendered and marked; what a viewer could know; a sample made again from its plan."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Gerdata
+
+from gerdata.clip import CLASSES
+from gerdata.errors import DatasetError, UsageError
+from gerdata.media.audio import encode_flac
+from gerdata.media.images import decode_jpeg, encode_jpeg
+from gerdata.media.mark import is_mark, mark_of
+from gerdata.recipe import SynthRecipe, recipe_names
+from gerdata.recipe import load as load_recipe
+from gerdata.synth.gathering import plan_gathering
+from gerdata.synth.repertoire import BankPlan
+from gerdata.synth.scene import plan_scene
+from gerdata.synth.soundbank import SoundBank
+from gerdata.synth.studio import Studio, bank_plan_of, label_in_view, plan_from_text
+
+FLAT = SynthRecipe(style="flat")
+BANK = BankPlan()
+
+
+@pytest.mark.parametrize("name", recipe_names("synth"))
+def test_every_recipe_makes_plans(name: str) -> None:
+    recipe = load_recipe(SynthRecipe, "synth", name)
+    plans = [plan_gathering(recipe, bank_plan_of(recipe), 0, i) for i in range(9)]
+    assert [sum(plan.label == one for plan in plans) for one in CLASSES] == [3, 3, 3]
+    for plan in plans:
+        assert recipe.min_people <= plan.n_people <= recipe.max_people
+        assert plan.label_margin >= recipe.min_margin - 1e-4
+        assert plan.layout in (*recipe.layouts, "crowd")
+
+
+def test_sound_alone_tells_where_nothing_is_shown() -> None:
+    recipe = load_recipe(SynthRecipe, "synth", "sound-only")
+    for index in range(12):
+        plan = plan_gathering(recipe, BANK, 3, index)
+        assert all(one.feeling.display(t) == 0 for one in plan.actors for t in (0.5, 2.5, 4.5))
+        assert {one.posture for one in plan.actors} <= {"stand", "crossed", "sit"}
+
+
+def test_a_plan_is_read_back_in_its_own_style_and_nonsense_is_refused() -> None:
+    for plan in (plan_scene(FLAT, 1, 2), plan_gathering(SynthRecipe(), BANK, 1, 2)):
+        assert plan_from_text(json.dumps(plan.to_json())) == plan
+    for text in ("", "[]", "{}", '{"actors": 3}', "[" * 5000, json.dumps({"people": None})):
+        with pytest.raises(DatasetError, match="expected the plan"):
+            plan_from_text(text)
+
+
+def test_what_is_hidden_is_not_known() -> None:
+    plan = plan_gathering(SynthRecipe(mixed_share=1.0, max_contagion=0.0), BANK, 5, 0)
+    everybody = np.ones((5, plan.n_people), np.float32)
+    assert label_in_view(plan, CLASSES, everybody) == plan.label
+    assert label_in_view(plan, CLASSES, 0 * everybody) is None
+    happiest = int(np.argmax([one.feeling.valence for one in plan.actors]))
+    only = np.zeros_like(everybody)
+    only[:, happiest] = 1
+    valence = plan.actors[happiest].feeling.valence
+    assert label_in_view(plan, CLASSES, only) == CLASSES[0 if valence > 0.3 else 1 if valence >= -0.3 else 2]
+
+
+def test_a_studio_without_avatars_says_so() -> None:
+    studio = Studio(SoundBank(), None)
+    with pytest.raises(UsageError, match="no bank"):
+        studio.plan(SynthRecipe(style="avatar"), 0, 0)
+
+
+def test_the_mark_is_in_the_bytes_and_is_told_from_other_comments() -> None:
+    frame = np.full((16, 16, 3), 90, np.uint8)
+    mark = mark_of("{}")
+    assert is_mark(mark)
+    assert not is_mark(mark + " by somebody")
+    jpeg, flac = encode_jpeg(frame, 90, mark), encode_flac(np.zeros(160, np.float32), mark)
+    assert mark.encode() in jpeg
+    assert mark.encode() in flac
+    assert np.array_equal(decode_jpeg(jpeg), decode_jpeg(encode_jpeg(frame, 90)))
+    assert mark.encode() not in encode_jpeg(frame, 90) + encode_flac(np.zeros(160, np.float32))
+
+
+def test_a_sample_is_rendered_again_from_its_plan(gerdata: Gerdata, tmp_path: Path) -> None:
+    assert gerdata("synth", "--recipe", "flat", "--n", 2, "--workspace", tmp_path, "--quiet").code == 0
+    (_, name) = sorted({path.split(".")[0] for path in _members(tmp_path / "synth")})
+    ran = gerdata("synth", "--replay", name, "--workspace", tmp_path, "--json")
+    told = json.loads(ran.out)
+    assert ran.code == 0
+    assert told["differing"] == []
+    assert {path.name for path in (tmp_path / "replay").iterdir()} == {f"{name}.{one}" for one in told["members"]}
+    assert gerdata("synth", "--replay", "nobody", "--workspace", tmp_path).code == 2
+
+
+def test_clips_for_viewing(gerdata: Gerdata, tmp_path: Path) -> None:
+    words = ("--recipe", "flat", "--video", "--n", 2, "--set", "duration_s=1.0", "--workspace", tmp_path)
+    assert gerdata("synth", *words, "--quiet").code == 0
+    assert sorted(p.name for p in (tmp_path / "clips").iterdir()) == [
+        "labels.csv",
+        "scene-00000.mp4",
+        "scene-00001.mp4",
+    ]
+    ran = gerdata(
+        "ingest", tmp_path / "clips", "--labels", tmp_path / "clips/labels.csv", "--workspace", tmp_path, "--json"
+    )
+    assert json.loads(ran.out)["written"] == 2
+
+
+def _members(dataset: Path) -> list[str]:
+    import tarfile
+
+    return [name for part in dataset.glob("parts/*.tar") for name in tarfile.open(part).getnames()]
