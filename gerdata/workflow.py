@@ -28,6 +28,7 @@ from gerdata.store.private import open_private
 from gerdata.synth.bank import folder_of
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.stage import job_of as synth_job
+from gerdata.synth.stage import publish as publish_synth
 from gerdata.synth.stage import ready, resolved
 from gerdata.synth.studio import bank_plan_of, open_studio
 
@@ -81,7 +82,8 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
 
     tell(f"4/6 synth: {how.samples} groups")
     synth_recipe = demo_recipe()
-    headers["synth"] = _made(run(synth_job(how.samples, synth_recipe, seed, workspace / "synth"), options))
+    job = synth_job(how.samples, synth_recipe, seed, workspace / "synth")
+    headers["synth"] = _made(run(job, options, publish=publish_synth))
 
     tell("5/6 shard: one release of protected and synthetic clips, one of synthetic clips alone")
     shard_recipe = load(ShardRecipe, "shard", "webdataset")

@@ -19,6 +19,7 @@ from gerdata.audit.linkage import envelope_of, linkage, picture_of
 from gerdata.audit.residual import residual, witness
 from gerdata.audit.sentences import PART as SENTENCES
 from gerdata.audit.sentences import sentences
+from gerdata.audit.shortcuts import shortcuts
 from gerdata.audit.speakers import embedder
 from gerdata.audit.utility import Fate, Taught, fate_of, quarantine, utility
 from gerdata.audit.voices import speakers
@@ -57,9 +58,14 @@ def inquire(
     verdict, is_skewed = quarantine(fates)
     verdicts.append(verdict if fates else Verdict("quarantine", "skipped", "no private index of what was read"))
     verdicts += beside(evidence, other) if other else ()
-    document = _document(evidence, verdicts, gathered)
+    document = _document(evidence, verdicts, _weights(gathered))
     digest = sha256_of_file(other.dataset.root / HEADER) if other else None
     return document.model_copy(update={"beside": digest}), is_skewed
+
+
+def inquire_shortcuts(evidence: Evidence, seed: int) -> AuditDocument:
+    """Only whether labels are told by what must not tell them. Needs no weights and nothing private."""
+    return _document(evidence, shortcuts(evidence.dataset, evidence.header, evidence.rows, seed), ())
 
 
 def _faces(gathered: Gathered, seed: int) -> list[Verdict]:
@@ -153,7 +159,8 @@ def _fates(evidence: Evidence) -> list[Fate]:
     return out
 
 
-def _document(evidence: Evidence, verdicts: Sequence[Verdict], gathered: Gathered) -> AuditDocument:
+def _weights(gathered: Gathered) -> tuple[Used, ...]:
+    """Those that the attackers ran on."""
     names = [
         *ATTACKERS,
         *(("voice-embedder",) if gathered.heard and embedder() else ()),
@@ -161,6 +168,10 @@ def _document(evidence: Evidence, verdicts: Sequence[Verdict], gathered: Gathere
     ]
     names += FILES if gathered.listened else ()
     used = [WEIGHTS[name] for name in names]
+    return tuple(Used(one.name, one.requirement, one.sha256) for one in used)
+
+
+def _document(evidence: Evidence, verdicts: Sequence[Verdict], weights: tuple[Used, ...]) -> AuditDocument:
     return AuditDocument(
         dataset=sha256_of_file(evidence.dataset.root / HEADER),
         stage=evidence.header.stage,
@@ -168,7 +179,7 @@ def _document(evidence: Evidence, verdicts: Sequence[Verdict], gathered: Gathere
         clips=len(evidence.rows),
         gerdata=__version__,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        weights=tuple(Used(one.name, one.requirement, one.sha256) for one in used),
+        weights=weights,
         verdicts=tuple(verdicts),
     )
 

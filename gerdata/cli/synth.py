@@ -35,7 +35,9 @@ def synth(
     """
     from gerdata.engine.run import run
     from gerdata.recipe import SynthRecipe, load
-    from gerdata.synth.stage import job_of, resolved
+    from gerdata.store.coverage import coverage_of
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
     if replay is not None:
@@ -65,7 +67,13 @@ def synth(
         labels = write_clips(out, n, how, shared.seed)
         say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
         return
-    say_stage(shared, "synth", out, run(job_of(n, how, shared.seed, out), options))
+    header = run(job_of(n, how, shared.seed, out), options, publish=publish)
+    coverage = coverage_of(Dataset(out)) if header else None
+    if coverage:
+        note(shared, f"covered: {coverage.line()}")
+    say_stage(
+        shared, "synth", out, header, coverage=coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
+    )
 
 
 def _ready(how: "SynthRecipe", shared: Work) -> None:

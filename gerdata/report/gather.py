@@ -9,18 +9,21 @@ from gerdata.clip import SPLITS, Sample
 from gerdata.errors import DatasetError
 from gerdata.manifest import Header, Row
 from gerdata.store.audits import AuditDocument, audit_of
+from gerdata.store.coverage import Coverage, coverage_of
 from gerdata.store.dataset import HEADER, Dataset, rows_of
 from gerdata.store.members import decode
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One dataset of the workspace: its header, labels by split (unlabelled last), and what an audit of it found."""
+    """One dataset of the workspace: its header, labels by split (unlabelled last), what an audit of it found, and what it
+    covers, where it is synthetic."""
 
     name: str
     header: Header
     balance: tuple[tuple[str, tuple[int, ...]], ...]
     audit: AuditDocument | None
+    coverage: Coverage | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def _stage(root: Path, audits: Path) -> Stage:
     splits = [split for split in (*SPLITS, "none") if any(counts[split, label] for label in labels)]
     name = f"shards/{root.name}" if header.stage == "shard" else root.name
     balance = tuple((split, tuple(counts[split, label] for label in labels)) for split in splits)
-    return Stage(name, header, balance, audit_of(Dataset(root), audits))
+    return Stage(name, header, balance, audit_of(Dataset(root), audits), coverage_of(Dataset(root)))
 
 
 def shown(workspace: Path, each: int) -> tuple[list[Shown], list[str]]:

@@ -40,6 +40,7 @@ def card(header: Header, clips: Sequence[Clip]) -> str:
         "|---" * (len(header.classes) + 3) + "|",
         *(_split_line(split, header.classes, clips) for split in held),
         "",
+        *_covered(header),
         *_attacks(header),
         _USES,
     ]
@@ -47,12 +48,29 @@ def card(header: Header, clips: Sequence[Clip]) -> str:
 
 
 def _attacks(header: Header) -> list[str]:
-    """What attackers found, of every parent of real people."""
+    """What attackers found of every parent of real people, and what was found by those who looked for shortcuts, of any."""
     lines = ["## What attackers found"]
     for parent in header.parents:
-        if parent["stage"] != "synth":
-            lines += ["", f"{parent['protection']}: {parent.get('audit') or 'not audited'}".replace("\n", "\n- ")]
+        if parent["stage"] != "synth" or parent.get("audit"):
+            lines += ["", _with_points(f"{parent['protection']}: {parent.get('audit') or 'not audited'}")]
     return [*lines, ""] if len(lines) > 1 else []
+
+
+def _covered(header: Header) -> list[str]:
+    """What the plans of synthetic parents cover, of which a release may hold a part."""
+    told = [parent["coverage"] for parent in header.parents if parent.get("coverage")]
+    if not told:
+        return []
+    return [
+        "## What the synthetic samples were drawn to cover",
+        "",
+        *(f"- {line}" for one in told for line in one.split("\n")),
+        "",
+    ]
+
+
+def _with_points(text: str) -> str:
+    return text.replace("\n", "\n- ")
 
 
 def _front_matter(header: Header, held: Sequence[str], n_synthetic: int, n: int) -> list[str]:

@@ -16,6 +16,7 @@ from gerdata.shards.card import card
 from gerdata.shards.choose import Chosen, mix, order, split_synthetic
 from gerdata.store.audits import audit_of
 from gerdata.store.commit import make_folder, write_atomic
+from gerdata.store.coverage import coverage_of
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 from gerdata.store.members import LIMBS, STRUCTURE
 from gerdata.store.private import Private
@@ -60,8 +61,7 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
         raise UsageError(f"{', '.join(str(parent.root) for parent in parents)}: no samples to make a release of")
     chosen = order(chosen, lambda one: private.pseudonym("order", to.name, seed, one))
     used = sorted({one.parent for one in chosen})
-    found = {n: audit_of(parents[n], to.audits) for n in used if headers[n].stage == "protect"}
-    told = {n: "\n".join(audit.lines()) for n, audit in found.items() if audit is not None}
+    told = {n: _told_of(parents[n], to.audits) for n in used}
     members = members_of([headers[n] for n in used])
     return Job(
         dataset=Dataset(to.root),
@@ -90,9 +90,7 @@ def job_of(parents: Sequence[Dataset], to: Target, recipe: ShardRecipe, seed: in
         n_frames=headers[0].n_frames,
         protection=", ".join(sorted({headers[n].protection for n in used})),
         notice="; ".join(dict.fromkeys(headers[n].notice for n in used)),
-        parents=tuple(
-            {"stage": headers[n].stage, "protection": headers[n].protection, "audit": told.get(n, "")} for n in used
-        ),
+        parents=tuple({"stage": headers[n].stage, "protection": headers[n].protection, **told[n]} for n in used),
     )
 
 
@@ -107,8 +105,15 @@ def members_of(headers: Sequence[Header]) -> tuple[str, ...]:
     return tuple(member for member in named if all(can(header, member) for header in headers))
 
 
-def _inputs(parents: Sequence[Dataset], audits: dict[int, str]) -> str:
-    return "".join(sha256_of_file(p.root / HEADER) + audits.get(n, "") for n, p in enumerate(parents))
+def _inputs(parents: Sequence[Dataset], told: dict[int, dict[str, str]]) -> str:
+    return "".join(sha256_of_file(p.root / HEADER) + "".join(told.get(n, {}).values()) for n, p in enumerate(parents))
+
+
+def _told_of(parent: Dataset, audits: Path) -> dict[str, str]:
+    """What a release passes on of a parent: lines of its audit, "" where there is none, and of what it covers."""
+    audit, coverage = audit_of(parent, audits), coverage_of(parent)
+    told = {"audit": "\n".join(audit.lines()) if audit else ""}
+    return {**told, "coverage": "\n".join(coverage.lines())} if coverage else told
 
 
 def _check_alike(parents: Sequence[Dataset], headers: Sequence[Header]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 
 MOST_BYTES = 4_000_000
+SHORTCUT = "shortcut by "  # begins the parts that look for labels where none should be, and attack nobody
 
 Status = Literal["passed", "failed", "underpowered", "void", "skipped", "reported"]
 Number = Annotated[float, BeforeValidator(lambda told: math.nan if told is None else told)]  # JSON has no NaN
@@ -42,7 +43,8 @@ class Verdict:
 
     `passed` and `failed`: a bound is on one side of the stated threshold. `underpowered`: too few identities, speakers or
     trials to say. `void`: a gate failed, so the attack could not have seen a leak. `skipped`: what it needs is not there.
-    `reported`: a figure without a threshold.
+    `reported`: a figure without a threshold, or of a shortcut with a bound under it. `made`: when and how, where the document
+    speaks of another time.
     """
 
     part: str
@@ -50,11 +52,17 @@ class Verdict:
     why: str
     attacker: str = ""
     figures: tuple[Figure, ...] = ()
+    made: str = ""
+
+    @property
+    def is_shortcut(self) -> bool:
+        return self.part.startswith(SHORTCUT)
 
     def line(self) -> str:
         """What may be published of it."""
         figures = "; ".join(map(str, self.figures))
         told = f"{self.part}: {self.status}" + (f" by {self.attacker}" if self.attacker else "")
+        told += f" ({self.made})" if self.made else ""
         return f"{told}: {figures}" if figures else told
 
 
@@ -86,11 +94,21 @@ class AuditDocument(BaseModel):
     def has_failed(self) -> bool:
         return any(one.status == "failed" for one in self.verdicts)
 
+    @property
+    def has_attacks(self) -> bool:
+        """Whether anything but shortcuts was looked for."""
+        return any(not one.is_shortcut for one in self.verdicts)
+
+    @property
+    def made(self) -> str:
+        """When, by what, on how much."""
+        return f"on {self.date} with gerdata {self.gerdata}, {self.clips} clips"
+
     def lines(self) -> tuple[str, ...]:
         """What may be published of it: date and size, then one line an attack that was made."""
         made = [part.line() for part in self.verdicts if part.status != "skipped"]
         left = [part.part for part in self.verdicts if part.status == "skipped"]
-        head = f"attacked on {self.date} with gerdata {self.gerdata}, {self.clips} clips"
+        head = f"{'attacked' if self.has_attacks else 'not attacked, searched for shortcuts'} {self.made}"
         return (head, *made, *((f"not tried: {', '.join(left)}",) if left else ()))
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +119,20 @@ class AuditDocument(BaseModel):
 def audit_path(folder: Path, digest: str) -> Path:
     """Where the audit of a dataset lies, there or not; `digest`: SHA-256 of its header."""
     return folder / f"{digest[:16]}.json"
+
+
+def joined(ours: AuditDocument, earlier: AuditDocument | None) -> AuditDocument:
+    """One document of what was found now, and of what an earlier one found that was not looked for now: attacks, or shortcuts.
+
+    It speaks of the attacks where there are any; shortcuts of another time say so.
+    """
+    if earlier is None:
+        return ours
+    attacks = ours if ours.has_attacks or not earlier.has_attacks else earlier
+    probes = ours if any(one.is_shortcut for one in ours.verdicts) else earlier
+    made = "" if probes.made == attacks.made else probes.made
+    found = tuple(replace(one, made=one.made or made) for one in probes.verdicts if one.is_shortcut)
+    return attacks.model_copy(update={"verdicts": (*(one for one in attacks.verdicts if not one.is_shortcut), *found)})
 
 
 def write_audit(document: AuditDocument, folder: Path) -> Path:

@@ -19,6 +19,7 @@ from gerdata.store.tar import read_at
 HEADER = "dataset.json"
 MANIFEST = "manifest.parquet"
 REJECTS = "rejects.parquet"
+COVERAGE = "coverage.json"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _tidy(dataset: Dataset) -> None:
 def remove(dataset: Dataset) -> None:
     """Remove a dataset's own files, the header first; other files in the folder stay."""
     (dataset.root / HEADER).unlink(missing_ok=True)
-    own = ("parts/*.tar", "parts/*.parquet", "parts/plan.json", MANIFEST, REJECTS)
+    own = ("parts/*.tar", "parts/*.parquet", "parts/plan.json", MANIFEST, REJECTS, COVERAGE)
     release = ("*/*-??????.tar", "manifest/*.parquet", "README.md", "checksums.sha256")
     for pattern in own + release:
         for path in dataset.root.glob(pattern):

@@ -1,18 +1,20 @@
-"""`synth`: N planned and rendered samples."""
+"""`synth`: N planned and rendered samples, and what they cover."""
 
 from pathlib import Path
 
-from gerdata.engine.run import Job, even_cuts
+from gerdata.engine.run import Job, even_cuts, publish_tables
 from gerdata.engine.work import Item
-from gerdata.manifest import FORMAT_VERSION
+from gerdata.manifest import FORMAT_VERSION, Header, Row
 from gerdata.recipe import SynthRecipe
 from gerdata.store.assets import state_of_asset
 from gerdata.store.cache import cache_folder
+from gerdata.store.coverage import write_coverage
 from gerdata.store.dataset import Dataset
 from gerdata.store.members import suffixes
 from gerdata.synth.asset import AVATAR
 from gerdata.synth.bank import Progress, build_bank, folder_of
 from gerdata.synth.cast import PLACES
+from gerdata.synth.coverage import covered
 from gerdata.synth.studio import bank_plan_of
 from gerdata.synth.work import name_of
 
@@ -48,6 +50,13 @@ def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
         protection="synthetic",
         notice="synthetic: drawn people, drawn places, computed sound; nobody in it ever lived",
     )
+
+
+def publish(dataset: Dataset, header: Header, rows: list[Row]) -> None:
+    """The tables of every stage, and what the plans of the written samples cover."""
+    publish_tables(dataset, header, rows)
+    recipe = SynthRecipe.model_validate(header.recipe)
+    write_coverage(covered((row.clip.plan for row in rows if row.status == "written"), recipe), dataset)
 
 
 def resolved(recipe: SynthRecipe) -> SynthRecipe:

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from gerdata.store.audits import AuditDocument, Figure, Used, Verdict, audit_of, write_audit
+from gerdata.store.audits import SHORTCUT, AuditDocument, Figure, Used, Verdict, audit_of, joined, write_audit
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 
 FIGURE = Figure("retrained", 0.5, 0.25, 0.75, 8, 0.125)
@@ -46,3 +46,22 @@ def test_why_is_never_published() -> None:
     )
     assert "fused not known [not known, not known] of 0" in told
     assert "not tried: words" in told
+
+
+def test_attacks_and_shortcuts_of_two_runs_are_one_document() -> None:
+    """Whichever came first; each is replaced by its own kind alone, and says when it was made."""
+    attacks = document("0")
+    probes = attacks.model_copy(update={"verdicts": (Verdict(f"{SHORTCUT}row", "reported", "", "", (FIGURE,)),),
+                                        "date": "2026-01-09", "clips": 5, "weights": ()})  # fmt: skip
+    assert joined(probes, None) == probes
+    for both in (joined(probes, attacks), joined(attacks, probes)):
+        assert [one.part for one in both.verdicts] == ["faces", "words", "shortcut by row"]
+        assert both.weights == attacks.weights
+        assert both.has_attacks
+        lines = "\n".join(both.lines())
+        assert "attacked on 2026-01-02 with gerdata 1.0, 8 clips" in lines
+        assert "shortcut by row: reported (on 2026-01-09 with gerdata 1.0, 5 clips): retrained 0.500" in lines
+        assert joined(probes, both) == joined(probes, attacks)
+        assert joined(attacks.model_copy(update={"verdicts": PARTS[:1]}), both).verdicts[0] == PARTS[0]
+    assert not probes.has_attacks
+    assert probes.lines()[0] == "not attacked, searched for shortcuts on 2026-01-09 with gerdata 1.0, 5 clips"
