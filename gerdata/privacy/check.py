@@ -16,6 +16,7 @@ from gerdata.privacy.heads import FILL, grown
 COVERED_SHARE = (
     0.5  # of a found face that is filled, from which on it is a head that was removed, not one that was left
 )
+ALIKE_SHARE = 0.2  # intersection over union of a found face and a planned one, from which on they are the same
 MOST_ALIKE = (
     0.2  # correlation of waveforms; of two noises of 1 s it is under 0.04 (five standard errors of 16,000 samples)
 )
@@ -68,6 +69,19 @@ class FaceCheck:
             mended.append((frame, filled))
         return [frame for frame, _ in mended], [filled for _, filled in mended]
 
+    def only(self, frames: Sequence[Frames], windows: Sequence[Points], faces: Sequence[Points]) -> None:
+        """The look at frames into which avatars were put: `faces`, and the `windows` that hold them, of each `[P, 4]`. Raises
+        `residual-face` for a face that is none of theirs: less than half of it in their windows, or off all of their faces."""
+        for number, (frame, inside, planned) in enumerate(zip(frames, windows, faces, strict=True)):
+            others = [
+                box
+                for box in face_gate().find(frame, self.min_score)
+                if self._is_large(box)
+                and (covered_share(box, inside) <= COVERED_SHARE or overlaps(box, planned).max(initial=0) < ALIKE_SHARE)
+            ]
+            if others:
+                raise RejectedInput("residual-face", f"{len(others)} beside avatars in frame {number}")
+
     def _left(self, frame: Frames, filled: Points, number: int, refused_score: float) -> Points:
         """Faces that were left `[P, 4]`; raises `residual-face` if one of them reaches a score."""
         found = face_gate().find(frame, self.min_score)
@@ -78,6 +92,14 @@ class FaceCheck:
 
     def _is_large(self, box: Points) -> bool:
         return bool(min(box[2] - box[0], box[3] - box[1]) >= self.min_px)
+
+
+def overlaps(box: Points, others: Points) -> Points:
+    """`float32 [P]`: intersection over union of a box with each of `others: [P, 4]`."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:4], others[:, 2:])
+    shared = np.prod((high - low).clip(0), axis=1)
+    union = np.prod(box[2:4] - box[:2]) + np.prod(others[:, 2:] - others[:, :2], axis=1) - shared
+    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
 
 
 def covered_share(box: Points, filled: Points) -> float:
