@@ -55,7 +55,7 @@ class AvatarHead:
     centre: tuple[int, int]  # of the face, x before y, in cells of the grid
     height: int  # of the face, in cells
     person: int  # of the bank, by lot from the secret, the same in all frames of a track
-    brightness: int  # 0 dark to 3, of what is around the fill
+    brightness: int  # 0 dark to 3, of what is around the fills of the track
     valence: int  # -1 negative, 0 neutral, 1 positive
     intensity: int  # 1 to 3; of a neutral face 1
     yaw: int  # in steps, positive to the right as seen
@@ -140,7 +140,7 @@ def plan_heads(
     clip: Protected, readings: Shares, rng: np.random.Generator, expressions: Literal["estimated", "shuffled", "none"]
 ) -> AvatarPlan:
     """The plan for `readings: float32 [T, P, 4]` (as of `HeadReader`), with a generator from the clip's secret."""
-    faces = quantised(readings)
+    faces, levels = quantised(readings), levels_of(clip)
     n_tracks = clip.heads.shape[1]
     people = rng.permutation(HEADS.n_people)[np.arange(n_tracks) % HEADS.n_people]
     frames = []
@@ -160,7 +160,7 @@ def plan_heads(
                 centre=(round((box[0] + box[2]) / 2), round((box[1] + box[3]) / 2)),
                 height=max(1, round(box[3] - box[1])),
                 person=int(people[p]),
-                brightness=brightness_of(frame, clip.fills[t, p], clip.masks[t]),
+                brightness=levels[p],
                 valence=int(valence),
                 intensity=int(intensity),
                 yaw=int(faces[t, p, 2]),
@@ -191,6 +191,16 @@ def quantised(readings: Shares) -> npt.NDArray[np.int64]:
     valence = 1 - best
     yaw = np.rint(np.degrees(smooth[..., 3]) / YAW_STEP_DEGREES).clip(-YAW_STEPS, YAW_STEPS)
     return np.stack([valence, np.where(valence == 0, 1, 1 + third), yaw], axis=2).astype(np.int64)
+
+
+def levels_of(clip: Protected) -> list[int]:
+    """The brightness of each track: the median of its frames, so that it does not flicker on the edge of two levels."""
+    out = []
+    for p in range(clip.heads.shape[1]):
+        there = [t for t in range(len(clip.frames)) if np.isfinite(clip.fills[t, p]).all()]
+        levels = [brightness_of(clip.frames[t], clip.fills[t, p], clip.masks[t]) for t in there]
+        out.append(int(np.median(levels)) if levels else UNKNOWN_LEVEL)
+    return out
 
 
 def brightness_of(frame: Frames, fill: Points, masks: Points) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from gerdata.clip import Audio, Frames, Points
 from gerdata.errors import MissingError, RejectedInput
 from gerdata.people.faces import FaceGate
+from gerdata.people.tiles import overlaps
 from gerdata.people.tracks import Tracks
 from gerdata.privacy.heads import FILL, grown
 
@@ -77,7 +78,10 @@ class FaceCheck:
                 box
                 for box in face_gate().find(frame, self.min_score)
                 if self._is_large(box)
-                and (covered_share(box, inside) <= COVERED_SHARE or overlaps(box, planned).max(initial=0) < ALIKE_SHARE)
+                and (
+                    covered_share(box, inside) <= COVERED_SHARE
+                    or overlaps(box[None], planned).max(initial=0) < ALIKE_SHARE
+                )
             ]
             if others:
                 raise RejectedInput("residual-face", f"{len(others)} beside avatars in frame {number}")
@@ -92,14 +96,6 @@ class FaceCheck:
 
     def _is_large(self, box: Points) -> bool:
         return bool(min(box[2] - box[0], box[3] - box[1]) >= self.min_px)
-
-
-def overlaps(box: Points, others: Points) -> Points:
-    """`float32 [P]`: intersection over union of a box with each of `others: [P, 4]`."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:4], others[:, 2:])
-    shared = np.prod((high - low).clip(0), axis=1)
-    union = np.prod(box[2:4] - box[:2]) + np.prod(others[:, 2:] - others[:, :2], axis=1) - shared
-    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
 
 
 def covered_share(box: Points, filled: Points) -> float:
