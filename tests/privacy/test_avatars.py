@@ -17,7 +17,7 @@ from gerdata.clip import Clip
 from gerdata.engine.work import Item
 from gerdata.errors import MissingError, RejectedInput
 from gerdata.manifest import clip_to_json
-from gerdata.people.facing import yaws_of
+from gerdata.people.facing import NOSE_DEPTH, yaws_of
 from gerdata.people.scan import HeadScan
 from gerdata.people.tracks import Tracks
 from gerdata.privacy import avatars, check, work
@@ -38,16 +38,16 @@ PX = 112
 
 
 class Drawer:
-    """In place of the bank: flat ovals whose colour tells the person and the shot."""
+    """In place of the bank: squares whose colour tells the person and the shot."""
 
     def sprite(self, person: int, shot: Shot) -> Sprite:
         return self.sprite_at(person, shot, 34.0)
 
     def sprite_at(self, person: int, shot: Shot, px_per_dm: float) -> Sprite:
         colour = np.random.RandomState(hash((person, shot)) % 2**32).randint(0, 256, 3)
-        rgba = np.zeros((90, 70, 4), np.uint8)
-        rgba[10:80, 10:60] = [*colour, 255]
-        box = np.array([15, 20, 55, 70], np.float32)
+        rgba = np.full((400, 400, 4), 255, np.uint8)  # more than any window, so that one too wide is seen
+        rgba[..., :3] = colour
+        box = np.array([180, 175, 220, 225], np.float32)
         none = np.zeros((0, 3), np.float32)
         return Sprite(rgba, none, none, box, box, box[:2], 34.0)
 
@@ -163,12 +163,11 @@ def test_the_yaw_of_a_turned_head_is_found_whatever_its_roll() -> None:
     for degrees in (-40, -15, 0, 15, 40):
         turn, roll = math.radians(degrees), 0.4
         face = np.zeros((68, 3))
-        face[36], face[45], face[30] = (-0.5, 0, 0), (0.5, 0, 0), (0, 0.4, 0.37)
+        face[36], face[45], face[30] = (-0.5, 0, 0), (0.5, 0, 0), (0, 0.4, NOSE_DEPTH)
         x = face[:, 0] * math.cos(turn) + face[:, 2] * math.sin(turn)
         flat = np.stack([x, face[:, 1]], 1) @ [[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]]
         wanted = math.degrees(float(yaws_of(40 * flat[None].astype(np.float32))[0]))
-        off = 0.4 * math.sin(0)  # the nose lies below the line; its drop is not along it
-        assert wanted == pytest.approx(degrees + off, abs=0.5)
+        assert wanted == pytest.approx(degrees, abs=0.5)  # the nose lies below the line; its drop is not along it
     assert np.isnan(yaws_of(np.full((1, 68, 2), np.nan, np.float32))).all()
 
 
