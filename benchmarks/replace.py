@@ -206,6 +206,7 @@ def told(photos: Photos, reader: HeadReader) -> list[str]:
     face_of, is_first = np.array([f for f, _ in owners]), np.array([d == 0 for _, d in owners])
     counts = ", ".join(f"{name} {(labels == i).sum()}" for i, name in enumerate(POLARITIES))
     lines = [f"told    {len(labels)} groups of 3 ({counts}), {len(set(people))} persons; chance .333"]
+    guesses: dict[str, np.ndarray] = {}
     for name in WAYS:
         x, guess = np.stack(features[name]), np.zeros(len(labels), int)
         for number in range(len(folds)):
@@ -214,13 +215,20 @@ def told(photos: Photos, reader: HeadReader) -> list[str]:
             parts = [StandardScaler(with_std=False), PCA(100, random_state=0)] if has_pixels else []
             model = make_pipeline(*parts, LogisticRegression(C=0.1, max_iter=2000, class_weight="balanced"))
             guess[face_of[test]] = model.fit(x[train], labels[face_of[train]]).predict(x[test])
+        guesses[name] = guess
         lines.append(f"told    {name:10} {interval(guess, labels, people)}")
+    for name in ("filled", "resting", "shuffled"):
+        more = interval(guesses["avatars"], labels, people, guesses[name])
+        lines.append(f"told    avatars over {name}: {more}")
     return lines
 
 
-def interval(guess: np.ndarray, labels: np.ndarray, people: np.ndarray) -> str:
+def interval(guess: np.ndarray, labels: np.ndarray, people: np.ndarray, other: np.ndarray | None = None) -> str:
+    """Balanced accuracy, or how much more it is than that of another guess on the same groups, with its interval."""
+
     def balanced(index: np.ndarray) -> float:
-        return float(np.mean([(guess[index] == labels[index])[labels[index] == c].mean() for c in range(3)]))
+        more = (guess == labels).astype(int) - (0 if other is None else (other == labels).astype(int))
+        return float(np.mean([more[index][labels[index] == c].mean() for c in range(3)]))
 
     rng, names = rng_for(0, "persons"), np.unique(people)
     of = {name: np.flatnonzero(people == name) for name in names}
