@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gerdata.clip import Frames, Points
+from gerdata.errors import DatasetError, MissingError
 from gerdata.people.expressions import ExpressionReader
 from gerdata.people.facing import yaws_of
 from gerdata.people.landmarks import LandmarkFinder
@@ -122,8 +123,11 @@ def head_reader(reads_expressions: bool) -> HeadReader:
 
 @cache
 def head_bank() -> Bank:
-    """The process's one open bank of heads; `DatasetError` where it was not drawn yet (`draw_heads`)."""
-    return open_bank(folder_of(HEADS))
+    """The process's one open bank of heads; `MissingError` where it was not drawn on this machine (`draw_heads`)."""
+    try:
+        return open_bank(folder_of(HEADS))
+    except DatasetError as error:
+        raise MissingError(f"{error}; run on this machine: gerdata protect --recipe replace") from None
 
 
 def need_mesh() -> None:

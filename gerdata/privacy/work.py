@@ -115,9 +115,9 @@ class ProtectWorker:
             check_tracks(tracks, numbers)
             with failing_closed():
                 stored, masked = self.check(out.frames, out.masks)
-                if readings:
-                    clip = self._protected(stored, masked, tracks.heads[numbers], size)
-                    stored = self._with_avatars(clip, np.stack(readings), secret)
+            if readings:
+                clip = self._protected(stored, masked, tracks.heads[numbers], size)
+                stored = self._with_avatars(clip, np.stack(readings), secret)
             return _Picture(stored, out.heads, masked, out.structures)
         return out
 
@@ -134,7 +134,8 @@ class ProtectWorker:
         plan = plan_heads(clip, readings, rng_for(secret, "avatars"), self.recipe.expressions)
         frames = [put(frame, plan, t, head_bank()) for t, frame in enumerate(clip.frames)]
         numbers = range(len(frames))
-        self.check.only(frames, [plan.windows(t) for t in numbers], [plan.faces(t) for t in numbers])
+        with failing_closed():
+            self.check.only(frames, [plan.windows(t) for t in numbers], [plan.faces(t) for t in numbers])
         return frames
 
     def _scanned(self, looks: Iterator[Look]) -> tuple[Tracks, Tracks | None]:

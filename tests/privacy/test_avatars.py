@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Gerdata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -29,6 +28,7 @@ from gerdata.privacy.stage import EXPRESSIONS, notice_of, protection_of
 from gerdata.privacy.work import ProtectWorker
 from gerdata.recipe import ProtectRecipe
 from gerdata.synth.bank import build_bank
+from gerdata.synth.mesh import load_mesh
 from gerdata.synth.repertoire import Shot
 from gerdata.synth.sprite import Sprite
 
@@ -340,11 +340,18 @@ def test_a_real_avatar_covers_the_face_and_shows_what_was_read(tmp_path: Path) -
     assert (np.abs(turned.astype(int) - rest).max(axis=2) > 8)[34:78, 42:70].mean() > 0.2
 
 
-def test_without_the_mesh_the_line_to_run_is_said(gerdata: Gerdata, tmp_path: Path) -> None:
-    from gerdata.store.assets import load_asset
-    from gerdata.synth.asset import AVATAR
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GERDATA_MODELS", str(tmp_path))
-        with pytest.raises(MissingError, match="run: gerdata models pull avatar"):
-            load_asset(AVATAR)
+@pytest.mark.parametrize(
+    ("ask", "line"), [("need_mesh", "models pull avatar"), ("head_bank", "protect --recipe replace")]
+)
+def test_what_is_missing_is_said_with_the_line_to_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ask: str, line: str
+) -> None:
+    load_mesh.cache_clear()
+    avatars.head_bank.cache_clear()
+    monkeypatch.setenv("GERDATA_MODELS", str(tmp_path / "models"))
+    try:
+        with pytest.raises(MissingError, match=f"gerdata {line}"):
+            getattr(avatars, ask)()
+    finally:
+        load_mesh.cache_clear()
+        avatars.head_bank.cache_clear()
