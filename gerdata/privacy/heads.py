@@ -70,6 +70,12 @@ class RemoveHeads:
 
 
 @dataclass(frozen=True)
+class ReplaceHeads(RemoveHeads):
+    """Every tracked, grown head filled, as by `RemoveHeads`. Avatars are put into the fill later, on what would be stored, once
+    it was checked (`gerdata.privacy.avatars`), so nothing is drawn here."""
+
+
+@dataclass(frozen=True)
 class BlurHeads:
     """Cosmetic: heads blurred by a Gaussian of a share of their width. At .13 a retrained attacker names one of 32 people
     in .41, at .25 in .23 and with five pictures in .53 (chance .031)."""

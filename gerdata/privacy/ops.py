@@ -15,7 +15,7 @@ import numpy as np
 from gerdata.clip import Audio, Frames
 from gerdata.people.scan import HeadScan
 from gerdata.people.tracks import Look, Tracks
-from gerdata.privacy.heads import BlurHeads, PixelateHeads, RemoveHeads
+from gerdata.privacy.heads import BlurHeads, PixelateHeads, RemoveHeads, ReplaceHeads
 from gerdata.privacy.silhouettes import RemovePeople
 from gerdata.privacy.voices import Bed, BedDynamic, McAdamsVoice, Numbers, Steps, VocodeVoice
 from gerdata.recipe import ProtectRecipe
@@ -99,7 +99,7 @@ class RawVoice:
         return None
 
 
-FRAME_OPS = (RemoveHeads, RemovePeople, BlurHeads, PixelateHeads, ShrinkFrame, RawFrame)
+FRAME_OPS = (RemoveHeads, ReplaceHeads, RemovePeople, BlurHeads, PixelateHeads, ShrinkFrame, RawFrame)
 VOICE_OPS = (Mute, Steps, Bed, BedDynamic, Numbers, VocodeVoice, McAdamsVoice, RawVoice)
 PRIVACY_OPS = (*FRAME_OPS, *VOICE_OPS)
 
@@ -121,6 +121,8 @@ def frame_op_of(recipe: ProtectRecipe) -> FrameOp:
     match recipe.frame_op:
         case "remove_heads":
             return RemoveHeads(scan)
+        case "replace_heads":
+            return ReplaceHeads(scan)
         case "remove_people":
             return RemovePeople(scan)
         case "blur_heads":

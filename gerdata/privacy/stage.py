@@ -1,5 +1,6 @@
 """`protect`: every written clip of an ingested dataset, through the ops of a recipe, into a dataset of samples."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gerdata.people.bodies import PersonMask
 from gerdata.people.faces import FaceGate
 from gerdata.people.heads import HeadFinder
 from gerdata.people.structures import StructureFinder
+from gerdata.privacy.avatars import HEADS, HeadReader, draw_heads, need_mesh
 from gerdata.recipe import ProtectRecipe
 from gerdata.store.dataset import HEADER, Dataset, sha256_of_file
 from gerdata.store.members import POSE_RELEASED, suffixes
@@ -22,6 +24,7 @@ MOST_PER_PART, LEAST_PARTS = 16, 32  # a clip takes seconds: few clips are many 
 _SAID = {"cosmetic": "allow-cosmetic", "raw": "accept-raw"}
 _FRAMES = {
     "remove_heads": "heads filled, bodies and places kept",
+    "replace_heads": "heads filled and given the heads of avatars, bodies and places kept",
     "remove_people": "people filled, places kept",
     "blur_heads": "heads blurred",
     "pixelate_heads": "heads pixelated",
@@ -38,6 +41,10 @@ _SOUNDS = {
     "mcadams_voice": "voices shifted by McAdams' coefficient",
     "raw_voice": "sound as it is",
 }
+EXPRESSIONS = "(expressions estimated)"  # marks what single faces were read for
+_ESTIMATED = (
+    ", expressions of persons were estimated to choose the avatars' faces, in 3 x 3 steps; they are kept nowhere else"
+)
 _INDEX_COLUMNS = ["id", "uri", "offset", "size", "sha256", "start_s", "duration_s", "origin_s"]
 
 
@@ -88,6 +95,7 @@ def job_of(
             "key": private.fingerprint("key", b""),
             "recipe": recipe.fingerprint(),
             "inputs": private.fingerprint("inputs", sha256_of_file(ingested.root / HEADER).encode()),
+            **({"avatars": HEADS.fingerprint()} if recipe.frame_op == "replace_heads" else {}),
         },
         recipe=recipe.model_dump(mode="json"),
         seed=header.seed,
@@ -117,12 +125,22 @@ def need_models(recipe: ProtectRecipe) -> None:
         FaceGate()
     if recipe.frame_op == "remove_people":
         PersonMask()
+    if recipe.frame_op == "replace_heads":
+        HeadReader(recipe.reads_expressions)
+        need_mesh()
+
+
+def ready(recipe: ProtectRecipe, workers: int, progress: Callable[[int, int], None] | None = None) -> None:
+    """Draw the avatars that a recipe needs, on first use."""
+    if recipe.frame_op == "replace_heads":
+        draw_heads(workers, progress)
 
 
 def protection_of(name: str, recipe: ProtectRecipe) -> str:
     """What the rows, the card and the report call it."""
     marks = {"removing": "", "cosmetic": " (cosmetic)", "raw": " (not obfuscated)"}
-    return name + marks[recipe.strength] + (f" {POSE_RELEASED}" if recipe.structure == "heatmaps" else "")
+    read = f" {EXPRESSIONS}" if recipe.reads_expressions else ""
+    return name + marks[recipe.strength] + read + (f" {POSE_RELEASED}" if recipe.structure == "heatmaps" else "")
 
 
 def notice_of(recipe: ProtectRecipe) -> str:
@@ -130,7 +148,8 @@ def notice_of(recipe: ProtectRecipe) -> str:
     pose = ", maps of all people's limbs (pose released)" if recipe.structure == "heatmaps" else ""
     if recipe.strength == "raw":
         return f"NOT OBFUSCATED: faces or voices of real people are in these data{pose}"
-    told = f"{_FRAMES[recipe.frame_op]}, {_SOUNDS[recipe.voice_op]}{pose}"
+    read = _ESTIMATED if recipe.reads_expressions else ""
+    told = f"{_FRAMES[recipe.frame_op]}, {_SOUNDS[recipe.voice_op]}{pose}{read}"
     if recipe.strength == "cosmetic":
         return f"COSMETIC: {told}; a trained attacker recognises people in these data"
     return f"{told}; who can find the public original can identify its people"

@@ -20,6 +20,7 @@ from gerdata.media.limits import MediaLimits
 from gerdata.people.limbs import body_maps
 from gerdata.people.structures import StructureFinder, in_a_row
 from gerdata.people.tracks import Look, Tracks
+from gerdata.privacy.avatars import Protected, head_bank, head_reader, plan_heads, put
 from gerdata.privacy.check import FaceCheck, check_sound, check_tracks, failing_closed
 from gerdata.privacy.heads import grown, head_finder
 from gerdata.privacy.ops import frame_op_of, head_scan_of, voice_op_of
@@ -65,10 +66,11 @@ class ProtectWorker:
         if sha256_of(path) != told["sha256"]:
             raise RejectedInput("source-changed")
         stretch = Stretch(told["start_s"], told["duration_s"], told["origin_s"])
-        picture = self._picture(path, stretch)
+        secret = int.from_bytes(told["secret"].encode())
+        picture = self._picture(path, stretch, secret)
         clip = clip_from_json(told["clip"])
         heard = _as_long(sound(path, self.limits, stretch), clip.duration_s)
-        audio = self.voice_op.render(heard, rng_for(int.from_bytes(told["secret"].encode()), "voice"))
+        audio = self.voice_op.render(heard, rng_for(secret, "voice"))
         if self.recipe.strength == "removing":
             check_sound(heard, audio)
         clip = self._told(clip, audio, heard)
@@ -85,21 +87,26 @@ class ProtectWorker:
         made = encode(Sample(clip, np.stack(picture.frames), audio, limbs=limbs), self.recipe.jpeg_quality)
         yield Made(Row(clip), members=made, private=private)
 
-    def _picture(self, path: Address, stretch: Stretch) -> _Picture:
-        """Scan all frames, render the kept ones at native size, make them small, and look again."""
+    def _picture(self, path: Address, stretch: Stretch, secret: int) -> _Picture:
+        """Scan all frames, render the kept ones at native size, make them small, and look again; then put avatars in, if asked
+        for, and look once more."""
         times_s = list(kept_times_s(self.recipe.n_frames, stretch.duration_s))
         marked = marked_frames(frames(path, self.limits, stretch), times_s)
         with failing_closed():
             tracks, people = self._scanned(Look(shown, is_kept) for shown, is_kept in marked)
         out = _Picture([], [], [], [])
-        numbers = []
+        numbers, readings, size = [], [], (1, 1)
         for number, shown in kept_frames(frames(path, self.limits, stretch), times_s):
             frame = shown.rgb(self.recipe.max_pixels)
+            size = frame.shape[:2]
             numbers.append(number)
             out.frames.append(self._fit(self.frame_op.render(frame, tracks, number)))
             heads, masks = self._boxes(tracks, number, frame)
             out.heads.append(heads)
             out.masks.append(masks)
+            if self.recipe.frame_op == "replace_heads":
+                with failing_closed():
+                    readings.append(head_reader(self.recipe.reads_expressions).read(frame, tracks.heads[number]))
             if people is not None:
                 with failing_closed():
                     found = structure_finder().find(frame, people.heads[number], self.recipe.frame_px)
@@ -108,8 +115,28 @@ class ProtectWorker:
             check_tracks(tracks, numbers)
             with failing_closed():
                 stored, masked = self.check(out.frames, out.masks)
+            if readings:
+                clip = self._protected(stored, masked, tracks.heads[numbers], size)
+                stored = self._with_avatars(clip, np.stack(readings), secret)
             return _Picture(stored, out.heads, masked, out.structures)
         return out
+
+    def _protected(self, frames: list[Frames], masks: list[Points], heads: Points, size: tuple[int, int]) -> Protected:
+        """What avatars are planned by; `heads [T, P, 4]` in pixels of a native frame of that size."""
+        scale = np.array([self.recipe.frame_px / size[1], self.recipe.frame_px / size[0]] * 2, np.float32)
+        fills = np.full(heads.shape, np.nan, np.float32)
+        there = np.isfinite(heads).all(axis=2)
+        fills[there] = grown(heads[there], *size).astype(np.float32) * scale
+        return Protected(frames, heads * scale, fills, masks, size[0] / size[1])
+
+    def _with_avatars(self, clip: Protected, readings: Points, secret: int) -> list[Frames]:
+        """Frames with avatars' heads in the fill, in which nobody else's face is found."""
+        plan = plan_heads(clip, readings, rng_for(secret, "avatars"), self.recipe.expressions)
+        frames = [put(frame, plan, t, head_bank()) for t, frame in enumerate(clip.frames)]
+        numbers = range(len(frames))
+        with failing_closed():
+            self.check.only(frames, [plan.windows(t) for t in numbers], [plan.faces(t) for t in numbers])
+        return frames
 
     def _scanned(self, looks: Iterator[Look]) -> tuple[Tracks, Tracks | None]:
         """What the frame op needs to know, and whose structure is asked for (None: nobody's). An op that looks for nobody

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,13 +40,15 @@ class Shot:
 
 @dataclass(frozen=True)
 class BankPlan:
-    """What a bank holds. Whole figures are drawn at every yaw, busts at one yaw a posture, taking turns."""
+    """What a bank holds: whole figures at every yaw, and busts at one yaw a posture, taking turns; or, of `heads`, nothing but
+    busts of people who stand, at every yaw."""
 
     seed: int = 0
     n_people: int = 64
     cast_size: int = 16
     yaws: tuple[float, ...] = (-0.22, 0.22)
     intensities: tuple[float, ...] = (0.0, 0.5, 1.0)
+    of: Literal["people", "heads"] = "people"
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_people <= 4096 or not 1 <= self.cast_size <= self.n_people:
@@ -58,10 +60,12 @@ class BankPlan:
         steps = self.intensities
         if len(steps) < 2 or steps[0] != 0 or list(steps) != sorted(set(steps)) or steps[-1] > 1.3:
             raise UsageError(f"intensities: expected rising numbers from 0 to 1.3 at most, came {steps}")
+        if self.of not in ("people", "heads"):
+            raise UsageError(f"of: expected people or heads, came {self.of!r}")
 
     def to_json(self) -> dict[str, Any]:
-        """A record of numbers and lists."""
-        return asdict(self)
+        """A record of numbers and lists; what a bank is of is said where it is not people."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("of", "people")}
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "BankPlan":
@@ -103,6 +107,8 @@ def shots_of(plan: BankPlan) -> tuple[Shot, ...]:
 
 def stances_of(plan: BankPlan) -> list[tuple[str, str, float]]:
     """View, posture and yaw of every stance."""
+    if plan.of == "heads":
+        return [("bust", "stand", yaw) for yaw in plan.yaws]
     whole = [("whole", posture, yaw) for posture in POSTURES for yaw in plan.yaws]
     return whole + [("bust", posture, plan.yaws[i % len(plan.yaws)]) for i, posture in enumerate(POSTURES)]
 
@@ -115,6 +121,8 @@ def nearest_shot(plan: BankPlan, wanted: Shot) -> Shot:
     if wanted.posture not in POSTURES or wanted.feeling not in FEELINGS or wanted.view not in ("whole", "bust"):
         raise UsageError(f"no avatar has a shot like {wanted}")
     yaws = [yaw for view, posture, yaw in stances_of(plan) if (view, posture) == (wanted.view, wanted.posture)]
+    if not yaws:
+        raise UsageError(f"this bank is of {plan.of} and holds no shot like {wanted}")
     yaw = min(yaws, key=lambda one: abs(one - wanted.yaw))
     held = wanted.posture in POSTURES_OF[wanted.feeling]
     step = min(plan.intensities, key=lambda one: abs(one - wanted.intensity)) if held else 0.0

@@ -38,9 +38,20 @@ class TestPlan:
         assert plan.light(0) != plan.light(1)
         assert plan.fingerprint() != BankPlan(seed=5, n_people=10, cast_size=4).fingerprint()
 
+    def test_a_bank_of_heads_holds_busts_that_stand_at_every_yaw_and_leaves_other_plans_their_names(self) -> None:
+        plan = BankPlan(seed=4, n_people=2, cast_size=2, yaws=(-0.5, 0.0, 0.5), of="heads")
+        assert BankPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+        assert {(shot.view, shot.posture) for shot in shots_of(plan)} == {("bust", "stand")}
+        assert {shot.yaw for shot in shots_of(plan)} == {-0.5, 0.0, 0.5}
+        assert nearest_shot(plan, Shot("bust", "stand", 0.4, "positive", 0.9)).yaw == 0.5
+        with pytest.raises(UsageError, match="this bank is of heads"):
+            nearest_shot(plan, Shot("whole", "stand", 0.4, "positive", 0.9))
+        assert "of" not in BankPlan().to_json()
+
     @pytest.mark.parametrize(
         "bad",
         [
+            {"of": "hands"},
             {"n_people": 0},
             {"n_people": 4, "cast_size": 5},
             {"yaws": ()},
