@@ -2,9 +2,10 @@
 
     python benchmarks/synth.py [--n 60] [--rounds 3] [--set KEY=VALUE ...]
 
-One process, one thread, CPU time, interleaved rounds, banks warm. A sample: 5 frames of 224 x 224 and 5 s of sound with their truth, planned,
-rendered, encoded. Limit: the JPEGs and the FLAC of the same samples alone. As published (arXiv 2312.05265 and its code): 3 to 15
-cut-outs pasted by Pillow, resized from 350 px for every frame, up to 80 tries for a place without overlap; picture alone, not encoded.
+One process, one thread, CPU time, interleaved rounds, banks warm. A sample: 5 frames of 224 x 224 and 5 s of sound with their
+truth, planned, rendered, encoded. Limit: the JPEGs and the FLAC of the same samples alone. As published (arXiv 2312.05265 and
+its code): 3 to 15 cut-outs pasted by Pillow, resized from 350 px for every frame, up to 80 tries for a place without overlap;
+picture alone, not encoded.
 """
 
 import argparse

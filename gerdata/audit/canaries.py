@@ -69,8 +69,12 @@ def words_of(sources: Iterable[dict[str, Any]], public: frozenset[str]) -> set[b
     out: set[bytes] = set()
     for source in sources:
         path = PurePosixPath(source["name"].partition("/")[2] or source["name"])
-        words |= {str(path), path.name, path.stem, source["uri"], source["uri"].partition("://")[2], source["sha256"]}
-        out.add(bytes.fromhex(source["sha256"]))
+        uri, digest = (
+            source["uri"] or "",
+            source["sha256"] or "",
+        )  # of what a table named and nobody found there is neither
+        words |= {str(path), path.name, path.stem, uri, uri.partition("://")[2], digest}
+        out.add(bytes.fromhex(digest))
     out |= {word.encode() for word in words if len(word) >= LEAST and word not in public}
     return {word for word in out if len(word) >= LEAST}
 
@@ -150,7 +154,8 @@ def guessed(names: Iterable[str], sources: Iterable[dict[str, Any]], words: Iter
     for source in sources:
         path = PurePosixPath(source["name"])
         inside = PurePosixPath(source["name"].partition("/")[2] or source["name"])
-        for word in {source["name"], str(inside), path.name, path.stem, source["uri"], source["sha256"]}:
+        known = (source["name"], str(inside), path.name, path.stem, source["uri"], source["sha256"])
+        for word in {one for one in known if one}:
             told = word.encode()
             digests = [hashlib.new(kind, told).digest() for kind in _DIGESTS]
             digests += [hmac.digest(key, told, "sha256") for key in keys]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gerdata.audit.canaries import Needles, canaries, guessed, has_metadata
+from gerdata.audit.canaries import Needles, canaries, guessed, has_metadata, words_of
 from gerdata.store.tar import TarWriter, finish
 
 SOURCE = {
@@ -67,3 +67,9 @@ def test_metadata_of_pictures_is_seen() -> None:
     exif = b"\xff\xd8\xff\xe1\x00\x04ab\xff\xda\x00\x02"
     assert not has_metadata("a.jpg", plain)
     assert has_metadata("a.jpg", exif)
+
+
+def test_a_source_that_was_named_and_never_found_has_only_its_name() -> None:
+    gone = {"name": "clips/gone_away.mp4", "uri": None, "sha256": None}
+    assert b"gone_away.mp4" in words_of([gone], frozenset())
+    assert guessed(["abcdefgh"], [gone])[0] == 0
