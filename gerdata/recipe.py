@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gerdata.clip import CLASSES
 from gerdata.dialect import Dialect
@@ -128,16 +128,14 @@ class SynthRecipe(Recipe):
     frame_px: int = Field(224, ge=64, le=512)
     duration_s: float = Field(5.0, ge=1, le=30)
     style: Literal["auto", "avatar", "flat", "collage"] = (
-        "auto"  # avatars; flat drawn people, who need no mesh; avatars if it is here; heads pasted over a place
+        "auto"  # auto: avatars if their mesh is here, else flat people
     )
     min_people: int = Field(3, ge=2, le=40)
     max_people: int = Field(15, ge=2, le=40)
     rule: Literal["mean-valence", "majority", "salience-weighted", "simulated-raters", "all-same"] = "mean-valence"
     min_margin: Share = 0.1  # of the rule's verdict; nearer to undecided no group is drawn
     mixed_share: Share = 0.5  # groups whose members do not all feel the same
-    weak_share: Share = (
-        0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
-    )
+    weak_share: Share = 0.08  # scenes whose faces, and independently whose voices, hold back
     show: Share = 1.0  # of what is felt that faces show; 0: they rest
     voiced: Share = 1.0  # of what is felt that voices let out; 0: they only talk
     posture_share: Share = 0.5  # members whose posture goes with what they feel
@@ -145,9 +143,7 @@ class SynthRecipe(Recipe):
     layouts: tuple[Literal["rows", "crowd", "circle", "queue", "table", "pair", "street"], ...] = Field(
         ("rows", "crowd", "circle", "queue", "table", "pair", "street"), strict=False, min_length=1
     )
-    min_head: float = Field(
-        0.13, gt=0, le=0.5
-    )  # the nearest head, chin to crown, as a share of the frame, where all fit in
+    min_head: float = Field(0.13, gt=0, le=0.5)  # the nearest head, chin to crown, as a share of the frame
     max_head: float = Field(0.26, gt=0, le=0.5)
     max_pan: float = Field(0.03, ge=0, le=0.05)  # of the frame, from the first to the last moment
     max_zoom: float = Field(1.05, ge=1, le=1.06)
@@ -182,7 +178,7 @@ class SynthRecipe(Recipe):
     max_rt60_s: float = Field(0.9, ge=0.1, le=3)
     band_limited_share: Share = 0.2  # scenes heard through a recorder with a narrower band
     min_cutoff_hz: float = Field(3400.0, ge=1000, le=7800)  # lowest upper edge of that band: a telephone's
-    codec_share: Share = 0.0  # scenes that went through a lossy codec; each costs about 20 ms
+    codec_share: Share = 0.0  # scenes that went through a lossy codec; each costs about 50 ms
     codecs: tuple[Literal["mp3", "opus"], ...] = Field(("mp3", "opus"), strict=False)
 
     @model_validator(mode="after")
@@ -221,8 +217,75 @@ class ShardRecipe(Recipe):
     validation_share: Share = 0.15
 
 
+class AugmentRecipe(Recipe):
+    """How training samples are varied. All shares are 0 by default: nothing is done.
+
+    An op's share is how many samples it is done to, each decided by itself; `max_...` and `min_...` bound what is drawn.
+    """
+
+    flip_share: Share = 0.0  # mirrored left to right
+    crop_share: Share = 0.0
+    min_crop_area: float = Field(0.6, ge=0.1, le=1)  # of the frame's
+    max_crop_stretch: float = Field(1.15, ge=1, le=2)  # of width against height
+    affine_share: Share = 0.0
+    max_rotate_deg: float = Field(8.0, ge=0, le=45)
+    max_scale: float = Field(1.1, ge=1, le=2)  # enlarged or made smaller by up to this factor
+    max_shift: float = Field(0.05, ge=0, le=0.5)  # of a side
+    max_shear_deg: float = Field(3.0, ge=0, le=30)
+    perspective_share: Share = 0.0
+    max_perspective: float = Field(0.06, ge=0, le=0.2)  # corners moved, of a side
+    light_share: Share = 0.0
+    max_brightness: float = Field(0.15, ge=0, le=1)  # of white, added or taken
+    max_contrast: float = Field(0.25, ge=0, le=3)  # times 1.25 to 1 / 1.25
+    colour_share: Share = 0.0
+    max_hue_deg: float = Field(10.0, ge=0, le=180)
+    max_saturation: float = Field(0.15, ge=0, le=1)
+    gamma_share: Share = 0.0
+    max_gamma: float = Field(1.25, ge=1, le=4)
+    holes_share: Share = 0.0
+    max_holes: int = Field(3, ge=1, le=64)
+    max_hole_side: float = Field(0.2, ge=0.02, le=1)  # of a side of the frame
+    blur_share: Share = 0.0
+    max_blur_px: float = Field(1.0, ge=0.1, le=20)  # sigma, in pixels that the model sees
+    grain_share: Share = 0.0
+    max_grain: float = Field(0.05, ge=0, le=1)  # standard deviation, of white
+    jpeg_share: Share = 0.0
+    min_jpeg_quality: int = Field(40, ge=1, le=100)
+    stretch_share: Share = 0.0
+    max_stretch: float = Field(1.1, ge=1, le=2)  # faster or slower by up to this factor; frames do not follow
+    shift_share: Share = 0.0
+    max_shift_s: float = Field(0.25, ge=0, le=10)  # frames do not follow
+    pitch_share: Share = 0.0
+    max_semitones: float = Field(2.0, ge=0, le=12)
+    low_pass_share: Share = 0.0
+    min_low_pass_hz: float = Field(2500.0, ge=200, le=7500)
+    high_pass_share: Share = 0.0
+    max_high_pass_hz: float = Field(300.0, ge=20, le=4000)
+    peak_share: Share = 0.0
+    max_peak_db: float = Field(9.0, ge=0, le=24)
+    room_share: Share = 0.0
+    min_absorption: float = Field(0.3, ge=0.2, le=0.9)  # of a wall; less is a longer echo
+    hiss_share: Share = 0.0
+    min_snr_db: float = Field(10.0, ge=-20, le=100)
+    max_snr_db: float = Field(40.0, ge=-20, le=100)
+    clipping_share: Share = 0.0
+    max_clipped_percent: int = Field(6, ge=2, le=40, multiple_of=2)
+    gain_share: Share = 0.0
+    max_gain_db: float = Field(6.0, ge=0, le=40)  # louder or softer
+    time_masks: int = Field(0, ge=0, le=16)
+    max_time_mask: Share = 0.2  # of the clip's columns
+    band_masks: int = Field(0, ge=0, le=16)
+    max_band_mask: Share = 0.2  # of the mel bands
+
+    @model_validator(mode="after")
+    def _snr(self) -> "AugmentRecipe":
+        if self.min_snr_db > self.max_snr_db:
+            raise ValueError("min_snr_db is over max_snr_db")
+        return self
+
+
 class TrainRecipe(Recipe):
-    """One flat config of a training run."""
+    """One flat config of a training run, and how its samples are varied."""
 
     epochs: PositiveInt = 12
     batch: PositiveInt = 16
@@ -234,14 +297,20 @@ class TrainRecipe(Recipe):
     modality: Literal["both", "video", "audio"] = "both"
     modality_dropout: Share = 0.15  # share of training clips that lose one modality
     train_frames: PositiveInt = 2  # kept frames a training clip shows in an epoch, drawn anew; measuring takes all
-    flip_share: Share = 0.5  # training clips mirrored left to right
-    max_gain_db: float = Field(6.0, ge=0, le=40)  # training clips made louder or softer by up to this
+    augment: AugmentRecipe = AugmentRecipe.model_validate(
+        {}
+    )  # a table, or the name of an augment recipe, whose content is then kept
     width: int = Field(96, ge=16, le=2048, multiple_of=2)  # numbers of a token
     image_px: int = Field(96, ge=32, le=384)
     mels: int = Field(64, ge=16, le=128)
     segments: int = Field(5, ge=1, le=75)  # audio segments, one token each (papers: 5 of 1 s)
     segment_s: float = Field(1.0, gt=0.1, le=10)
     control: Literal["none", "heads-and-sound", "shuffled-labels"] = "none"  # what is hidden; must end at chance
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return load(AugmentRecipe, "augment", shipped_name("augment", value)) if isinstance(value, str) else value
 
 
 RECIPES: dict[str, type[Recipe]] = {
@@ -250,6 +319,7 @@ RECIPES: dict[str, type[Recipe]] = {
     "synth": SynthRecipe,
     "shard": ShardRecipe,
     "train": TrainRecipe,
+    "augment": AugmentRecipe,  # of no command: `train` names it
 }
 R = TypeVar("R", bound=Recipe)
 
@@ -265,6 +335,15 @@ def recipe_names(command: str) -> list[str]:
     return sorted(path.stem for path in (recipes_dir() / command).glob("*.toml"))
 
 
+def shipped_name(command: str, name: str) -> str:
+    """The name of a shipped recipe, as it came; `RecipeError` where there is none, or where it is a path."""
+    if name not in recipe_names(command):
+        raise RecipeError(
+            f"no {command} recipe {name!r}; there are {', '.join(recipe_names(command))}, or write a table"
+        )
+    return name
+
+
 def load(kind: type[R], command: str, name: str, overrides: tuple[str, ...] = ()) -> R:
     """A recipe by name or path, with `key=value` overrides, validated. `RecipeError` in one sentence otherwise."""
     values = _read(command, name)
@@ -278,8 +357,15 @@ def load(kind: type[R], command: str, name: str, overrides: tuple[str, ...] = ()
         where = ".".join(str(part) for part in first["loc"]) or "recipe"
         came = f", came {first['input']!r}" if first["loc"] else ""
         raise RecipeError(
-            f"recipe {name}: {where}: {first['msg']}{came}"[:400] + f"; known keys: {', '.join(kind.model_fields)}"
+            f"recipe {name}: {where}: {first['msg']}{came}"[:400]
+            + f"; known keys: {', '.join(_keys(kind, first['loc']))}"
         ) from None
+
+
+def _keys(kind: type[Recipe], where: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known where an error was found: of the recipe, or of the table in it."""
+    table = kind.model_fields[str(where[0])].annotation if len(where) > 1 else None
+    return list((table if isinstance(table, type) and issubclass(table, Recipe) else kind).model_fields)
 
 
 def _read(command: str, name: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def synth(
     Sample i depends on the seed, the recipe and i alone, so a larger --n keeps every earlier sample. The bank of avatars is
     drawn on first use and kept; without their mesh (`gerdata models pull avatar`) people are flat drawings.
 
-    --bank: the recipe `paper` pastes its faces over its backgrounds; before its backgrounds avatars meet, too.
+    With --bank the recipe `paper` makes collages of your own faces, who may have lived; avatars take its backgrounds.
 
     Example: gerdata synth --n 10000
     """
@@ -67,6 +67,7 @@ def synth(
     if shared.dry_run:
         say_plan(shared, "synth", job_of(n, how, shared.seed, out, pictures))
         return
+    options = options_of(shared)
     _ready(how, pictures, shared)
     if video:
         from gerdata.workflow import write_clips
@@ -74,7 +75,7 @@ def synth(
         labels = write_clips(out, n, how, shared.seed, pictures)
         say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
         return
-    say_stage(shared, "synth", out, run(job_of(n, how, shared.seed, out, pictures), options_of(shared)))
+    say_stage(shared, "synth", out, run(job_of(n, how, shared.seed, out, pictures), options))
 
 
 def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> None:

@@ -79,6 +79,12 @@ class Options:
     retry_rejected: bool = False
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise UsageError(f"--engine {self.engine}: expected one of {', '.join(ENGINES)}")
+        if self.slice is not None and not 1 <= self.slice[0] <= self.slice[1]:
+            raise UsageError(f"--slice {self.slice[0]}/{self.slice[1]}: expected i/n with i from 1 to n")
+
 
 def default_workers() -> int:
     """As many workers as this process may use cores."""
@@ -91,8 +97,6 @@ def run(job: Job, options: Options, settle: Settle | None = None, publish: Publi
     With `finish` nothing is made: all parts must be there. `settle` changes rows once the whole set is known; `publish`
     writes the tables, by default one manifest and one table of rejects.
     """
-    if options.engine not in ENGINES:
-        raise UsageError(f"--engine {options.engine}: expected one of {', '.join(ENGINES)}")
     is_whole = all(cut.tar is None or (job.dataset.root / cut.tar).is_file() for cut in job.cuts)
     reopen = options.retry_rejected or not is_whole  # state follows from what is there: a lost tar is made again
     begin(job.dataset, job.fingerprint, len(job.items), options.overwrite, reopen)
@@ -159,8 +163,6 @@ def _slice(specs: list[PartSpec], slice_: tuple[int, int] | None) -> list[PartSp
     if slice_ is None:
         return specs
     i, n = slice_
-    if not 1 <= i <= n:
-        raise UsageError(f"--slice {i}/{n}: expected i/n with i from 1 to n")
     return [spec for spec in specs if spec.number % n == i - 1]
 
 

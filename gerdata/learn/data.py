@@ -17,6 +17,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gerdata.augment.draw import draw_drop, draw_plan
+from gerdata.augment.mask import mask_features
+from gerdata.augment.picture import Picture, PictureOp, render_picture
+from gerdata.augment.plan import AugmentPlan
+from gerdata.augment.sound import SOUND_OPS, Gain, SoundOp, render_sound
 from gerdata.chance import rng_for
 from gerdata.clip import SPLITS, Audio, Frames
 from gerdata.errors import DatasetError
@@ -25,6 +30,7 @@ from gerdata.learn.metrics import DataKind
 from gerdata.manifest import Header, Row, read_rows
 from gerdata.media.audio import decode_audio
 from gerdata.media.images import decode_jpeg
+from gerdata.recipe import AugmentRecipe
 from gerdata.store.members import decode_structure
 
 CACHE_LIMIT_BYTES = 2 << 30  # a split whose tensors take more is decoded anew each epoch
@@ -54,6 +60,7 @@ class Item(NamedTuple):
     label: int
     has_video: bool
     has_audio: bool
+    sound: Audio | None = None  # the waveform [N], where the split keeps it
 
 
 class Batch(NamedTuple):
@@ -71,29 +78,27 @@ class Change(NamedTuple):
     """What chance decided for one training clip in one epoch."""
 
     frames: tuple[int, ...]  # which of the kept frames are shown, in their order
-    flip: bool
-    gain_db: float
-    drop: Literal["none", "video", "audio"]
+    plan: AugmentPlan
 
 
 class Ranges(NamedTuple):
     """What a `Change` is drawn from."""
 
     frames: int  # how many of the kept frames are shown; all of them where there are fewer
-    flip_share: float
-    max_gain_db: float
-    drop_share: float
+    augment: AugmentRecipe
+    drop_share: float  # of the clips with both senses that lose one
 
 
 class ReleaseSplit(Dataset[Item]):
     """The labelled clips of one split of a release, in the order of its manifest.
 
     Clips without a label are left out and counted in `unlabelled`. `hide="heads-and-sound"` fills every known head with
-    one grey and takes the sound away: a control that leaves a model nothing it should need.
+    one grey and takes the sound away: a control that leaves a model nothing it should need. `keep_sound` gives each item
+    its waveform, for changes that features no longer allow.
     """
 
-    def __init__(self, release: Path, split: str, form: Form, hide: Hide = "none") -> None:
-        self.release, self.split, self.form, self.hide = release, split, form, hide
+    def __init__(self, release: Path, split: str, form: Form, hide: Hide = "none", keep_sound: bool = False) -> None:
+        self.release, self.split, self.form, self.hide, self.keep_sound = release, split, form, hide, keep_sound
         self.header = read_header(release)
         rows = read_rows(release / "manifest" / f"{split}.parquet")
         self.rows = [row for row in rows if row.clip.label is not None]
@@ -103,7 +108,7 @@ class ReleaseSplit(Dataset[Item]):
         self._audio = self._member("flac", "wav")
         self._structure = self._member("structure.npz") if hide == "heads-and-sound" else -1
         self._tars: dict[str, mmap.mmap] = {}
-        self._decoded: dict[int, tuple[Tensor, Tensor]] = {}
+        self._decoded: dict[int, tuple[Tensor, Tensor, Audio | None]] = {}
         if not self._frames:
             raise DatasetError(f"{release}: expected still frames (fNN.jpg) in each sample; shard it again as frames")
 
@@ -112,9 +117,9 @@ class ReleaseSplit(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         clip = self.rows[index].clip
-        video, audio = self._decoded[index] if index in self._decoded else self._decode(index)
+        video, audio, sound = self._decoded[index] if index in self._decoded else self._decode(index)
         has_audio = clip.has_audio and self.form.modality != "video" and self.hide == "none"
-        return Item(clip.id, video, audio, self.labels[index], self.form.modality != "audio", has_audio)
+        return Item(clip.id, video, audio, self.labels[index], self.form.modality != "audio", has_audio, sound)
 
     @property
     def data_kind(self) -> DataKind:
@@ -127,7 +132,7 @@ class ReleaseSplit(Dataset[Item]):
         order = rng_for(seed, "shuffled-labels", self.split).permutation(len(self.labels))
         self.labels = [self.labels[i] for i in order]
 
-    def _decode(self, index: int) -> tuple[Tensor, Tensor]:
+    def _decode(self, index: int) -> tuple[Tensor, Tensor, Audio | None]:
         row = self.rows[index]
         try:
             frames = [decode_jpeg(self._read(row, i)) for i in self._frames]
@@ -137,8 +142,8 @@ class ReleaseSplit(Dataset[Item]):
         if self._structure >= 0:
             heads = decode_structure(self._read(row, self._structure)).heads
             frames = [hide_heads(frame, boxes) for frame, boxes in zip(frames, heads, strict=True)]
-        decoded = video_tensor(frames, self.form), audio_tensor(sound, self.form)
-        if len(self.rows) * sum(tensor.nbytes for tensor in decoded) <= CACHE_LIMIT_BYTES:
+        decoded = video_tensor(frames, self.form), audio_tensor(sound, self.form), sound if self.keep_sound else None
+        if len(self.rows) * sum(array.nbytes for array in decoded if array is not None) <= CACHE_LIMIT_BYTES:
             self._decoded[index] = decoded
         return decoded
 
@@ -215,30 +220,53 @@ def hide_heads(frame: Frames, boxes: np.ndarray) -> Frames:
 
 def draw_change(seed: int, epoch: int, item: Item, ranges: Ranges) -> Change:
     """Decide what happens to one clip in one epoch. A clip never loses the only modality it has."""
-    rng = rng_for(seed, "augment", epoch, item.id)
+    rng = rng_for(seed, "change", epoch, item.id)
     shown = np.sort(rng.permutation(len(item.video))[: ranges.frames])
-    flip, gain_db = rng.random() < ranges.flip_share, rng.uniform(-ranges.max_gain_db, ranges.max_gain_db)
-    lose, which = rng.random() < ranges.drop_share, rng.random() < 0.5
-    drop: Literal["none", "video", "audio"] = "none"
-    if lose and item.has_video and item.has_audio:
-        drop = "video" if which else "audio"
-    return Change(tuple(shown.tolist()), bool(flip), float(gain_db), drop)
+    drop = draw_drop(ranges.drop_share, rng, item.has_video, item.has_audio)
+    has = {"has_video": item.has_video, "has_audio": item.has_audio}
+    return Change(tuple(shown.tolist()), draw_plan(ranges.augment, seed, epoch, item.id, drop=drop, **has))
 
 
-def apply_change(item: Item, change: Change) -> Item:
-    """The clip after a change; its sound knows no left and right."""
-    video = item.video[list(change.frames)]  # [shown, 3, h, w]
+def apply_change(item: Item, change: Change, form: Form) -> Item:
+    """The clip after a change, in the same form. A plan with more than gain for the sound needs `item.sound`."""
+    plan, shown = change.plan, item.video[list(change.frames)]  # [shown, 3, h, w]
+    audio = change_sound(item, plan.sound, form)
+    if plan.masks:
+        audio = torch.from_numpy(mask_features(audio[:, 0].numpy(), plan.masks)).unsqueeze(1)
     return item._replace(
-        video=video.flip(3) if change.flip else video,
-        audio=(item.audio + change.gain_db).clamp(min=SILENCE_DB),
-        has_video=item.has_video and change.drop != "video",
-        has_audio=item.has_audio and change.drop != "audio",
+        video=change_picture(shown, plan.picture) if plan.picture else shown,
+        audio=audio,
+        has_video=item.has_video and plan.drop != "video",
+        has_audio=item.has_audio and plan.drop != "audio",
+        sound=None,
     )
+
+
+def needs_waveform(augment: AugmentRecipe) -> bool:
+    """Whether a recipe may do more to the sound than make it louder or softer."""
+    return any(getattr(augment, f"{kind.op}_share") > 0 for kind in SOUND_OPS if kind is not Gain)
+
+
+def change_picture(video: Tensor, ops: tuple[PictureOp, ...]) -> Tensor:
+    """uint8 [T, 3, h, w] after `ops`, as the model sees it: the frames are already small and square."""
+    frames = np.ascontiguousarray(video.permute(0, 2, 3, 1).numpy())  # [T, h, w, 3]
+    return torch.from_numpy(render_picture(Picture(frames), ops).frames).permute(0, 3, 1, 2)
+
+
+def change_sound(item: Item, ops: tuple[SoundOp, ...], form: Form) -> Tensor:
+    """The log-mel segments of the clip's sound after `ops`. Gain alone is decibels added, and needs no new spectrogram."""
+    if not ops:
+        return item.audio
+    if all(isinstance(op, Gain) for op in ops):
+        return (item.audio + sum(op.gain_db for op in ops if isinstance(op, Gain))).clamp(min=SILENCE_DB)
+    if item.sound is None:
+        raise ValueError("expected the waveform of the clip: read the split with keep_sound")
+    return audio_tensor(render_sound(item.sound, ops), form)
 
 
 def collate(items: list[Item]) -> Batch:
     """Items side by side; all of one release have the same shapes."""
-    ids, video, audio, labels, has_video, has_audio = zip(*items, strict=True)
+    ids, video, audio, labels, has_video, has_audio, _ = zip(*items, strict=True)
     return Batch(
         ids,
         torch.stack(video),  # [B, T, 3, h, w]

@@ -36,13 +36,20 @@ class Identity(BaseModel):
     def refuse_other(self, other: "Identity", where: Path) -> None:
         """`FingerprintError` naming the first field in which the run at `where` is another one."""
         mine, there = self.model_dump(mode="json"), other.model_dump(mode="json")
-        mine, there = mine | mine.pop("recipe"), there | there.pop("recipe")
+        mine, there = _flat(mine | mine.pop("recipe")), _flat(there | there.pop("recipe"))
         for name, value in mine.items():
             if there.get(name) != value:
                 raise FingerprintError(
                     f"{where}: the run there has {name} {there.get(name)!r}, this one {value!r}; "
                     "choose another place, or --overwrite to start anew"
                 )
+
+
+def _flat(values: dict[str, object]) -> dict[str, object]:
+    """Tables one level down, under names with a dot."""
+    tables = {name: table for name, table in values.items() if isinstance(table, dict)}
+    inner = {f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()}
+    return {name: value for name, value in values.items() if name not in tables} | inner
 
 
 class Run(BaseModel):

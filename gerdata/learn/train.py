@@ -30,6 +30,7 @@ from gerdata.learn.data import (
     batches,
     collate,
     draw_change,
+    needs_waveform,
     release_fingerprint,
 )
 from gerdata.learn.evaluate import form_of, measure_split
@@ -113,7 +114,7 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int) -> Splits:
     """The splits of a release as the recipe wants them; its control, if any, is applied to all of them."""
     hide: Hide = "heads-and-sound" if recipe.control == "heads-and-sound" else "none"
     form = form_of(recipe)
-    training = ReleaseSplit(release, "train", form, hide)
+    training = ReleaseSplit(release, "train", form, hide, keep_sound=needs_waveform(recipe.augment))
     validation = ReleaseSplit(release, SELECTION, form, hide)
     for split in (training, validation):
         if not len(split):
@@ -135,13 +136,13 @@ def train_epoch(
     seed, epoch = chance
     order = rng_for(seed, "epoch", epoch).permutation(len(data)).tolist()
     torch.manual_seed(torch_seed(seed, "dropout", epoch))  # the only chance inside the network
-    ranges = Ranges(recipe.train_frames, recipe.flip_share, recipe.max_gain_db, recipe.modality_dropout)
+    ranges = Ranges(recipe.train_frames, recipe.augment, recipe.modality_dropout)
     steps = math.ceil(len(data) / recipe.batch)
     total, lr = 0.0, 0.0
     model.train()
     for step, some in enumerate(batches(order, recipe.batch), start=(epoch - 1) * steps):
         items = [data[i] for i in some]
-        batch = collate([apply_change(item, draw_change(seed, epoch, item, ranges)) for item in items])
+        batch = collate([apply_change(item, draw_change(seed, epoch, item, ranges), data.form) for item in items])
         lr = lr_at(step, recipe.epochs * steps, recipe.lr, recipe.warmup_share)
         for group in optimiser.param_groups:
             group["lr"] = lr

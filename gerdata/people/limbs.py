@@ -20,7 +20,7 @@ FACE_LIMBS = (
     *((0, 4), (4, 8), (8, 12), (12, 16)),  # jaw
     *((17, 19), (19, 21), (22, 24), (24, 26)),  # brows
     *((27, 30), (31, 35)),  # nose
-    *((36, 39), (37, 41), (42, 45), (43, 47)),  # eyes: width, opening
+    *((36, 39), (37, 41), (42, 45), (44, 46)),  # eyes: width, opening; the two of one pair, mirrored, are the other
     *((48, 51), (51, 54), (54, 57), (57, 48)),  # lips, outside
     *((60, 64), (62, 66)),  # mouth: width, opening
 )

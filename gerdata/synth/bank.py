@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gerdata.errors import DatasetError, FingerprintError
+from gerdata.store.cache import cache_folder
 from gerdata.store.commit import make_folder, remove_litter, write_atomic
-from gerdata.store.wheels import cache_folder
 from gerdata.synth import sprite as drawing
 from gerdata.synth.figure import Figure, build_figure, express, stand
 from gerdata.synth.light import Light
@@ -96,8 +96,8 @@ class Bank:
 
 
 def folder_of(plan: BankPlan) -> Path:
-    """Where a bank lies unless told otherwise: beside the models, under its fingerprint."""
-    return cache_folder().parent / "banks" / plan.fingerprint()[:16]
+    """Where a bank lies unless told otherwise: in the cache, under its fingerprint."""
+    return cache_folder("banks") / plan.fingerprint()[:16]
 
 
 def build_bank(plan: BankPlan, folder: Path | None = None, workers: int = 1, progress: Progress | None = None) -> Bank:

@@ -47,9 +47,9 @@ STYLES = {
     "headscarf": Style(0.08, 0.08, 0.0, nape=-0.8, curtain=-1.75, flow="cloth", takes_fringe=False, edge=0.02),
 }
 # Height of the hairline over the azimuth from the front (degrees): forehead, temple, sideburn, over and behind the ear, nape.
-_AZIMUTHS = (0, 22, 38, 50, 62, 72, 80, 90, 100, 118, 130, 145, 160, 180)
-_HEIGHTS = (0.70, 0.69, 0.62, 0.47, 0.24, 0.06, -0.08, -0.12, 0.07, 0.05, -0.22, -0.6, -0.85, -0.9)
-_HAT = (0.47, 0.47, 0.45, 0.42, 0.36, 0.28, 0.2, 0.12, 0.08, 0.02, -0.04, -0.1, -0.15, -0.18)
+_AZIMUTHS = (0, 22, 38, 50, 60, 70, 80, 90, 100, 118, 130, 145, 160, 180)
+_HEIGHTS = (0.70, 0.69, 0.60, 0.40, 0.11, -0.06, -0.18, -0.2, 0.05, 0.05, -0.22, -0.6, -0.85, -0.9)
+_HAT = (0.47, 0.47, 0.45, 0.42, 0.37, 0.3, 0.2, 0.12, 0.08, 0.02, -0.04, -0.1, -0.15, -0.18)
 _SCARF = (0.6, 0.59, 0.55, 0.4, 0.1, -0.3, -0.6, -0.8, -0.9, -0.9, -0.9, -0.9, -0.9, -0.9)
 COLUMNS, ROWS = 56, 18
 
@@ -128,12 +128,10 @@ def _hairline(c: Floats, around: Floats, traits: Traits) -> Floats:
 
 
 def _ear_vertices(mesh: Mesh) -> npt.NDArray[np.int64]:
-    """What the ears' targets move far."""
-    rows = []
-    for side in "lr":
-        index, moves = mesh.targets[f"shape/ears/{side}-ear-scale-incr"]
-        rows.append(index[np.abs(moves).max(1) > 0.02])
-    return np.concatenate(rows)
+    """What the ears' targets move and stands off the side of the head: the targets reach as far as temple and cheek."""
+    index = np.concatenate([mesh.targets[f"shape/ears/{side}-ear-scale-incr"][0] for side in "lr"])
+    x, y, z = mesh.canonical[index].T
+    return np.asarray(index[(np.abs(x) > 0.68) & (y > -0.55) & (y < 0.09) & (z > 0) & (z < 0.6)])
 
 
 def tuck_ears(mesh: Mesh, vertices: Floats, traits: Traits) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from gerdata import manifest
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.errors import DatasetError, LabelError, MissingError, RejectedInput, UsageError
 from gerdata.media.address import Address
@@ -32,7 +33,7 @@ from gerdata.synth.hearing import EVENTS
 
 AMBIENCE = "ambience"  # the one class that is not cut to events
 CLASSES = (*EVENTS, AMBIENCE)
-REASONS = ("unknown-event", "no-sound", "too-quiet", "too-short", "clipped", "duplicate")  # and those of `media`
+REASONS = ("unknown-event", "no-sound", "too-short", "clipped", "duplicate")  # beside those of `media`
 COLUMNS = ("file", "event", "source", "licence")
 LIMITS = MediaLimits(max_duration_s=600.0)
 CSV_LIMIT_BYTES = 16 << 20
@@ -78,6 +79,10 @@ class Refused:
     sha256: str
     reason: str
     detail: str
+
+    def __post_init__(self) -> None:
+        if self.reason not in REASONS and self.reason not in manifest.REASONS:
+            raise ValueError(f"reason {self.reason!r} is not in the closed list: {', '.join(REASONS)}")
 
 
 @dataclass(frozen=True)

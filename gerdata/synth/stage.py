@@ -103,6 +103,6 @@ def ready(
 
 
 def _shared_sounds(n: int, recipe: SynthRecipe) -> str | None:
-    """The folder in which workers share the sounds of casts, about 4 MB each; None where it does not pay."""
+    """The folder in which workers share the sounds of casts, about 5 MB each; None where it does not pay."""
     casts = recipe.casts if recipe.style == "flat" else len(bank_plan_of(recipe).casts()) * len(PLACES)
     return str(cache_folder("sounds")) if n >= SHARED_FROM * casts else None

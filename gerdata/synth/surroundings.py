@@ -51,29 +51,34 @@ def _put(loop: npt.NDArray[np.floating], at: int, sound: npt.NDArray[np.floating
 
 def _coloured(slope: float, rng: np.random.Generator, from_hz: float = 40.0) -> Wave:
     """Noise whose amplitude falls with frequency to the power `slope`, flat under `from_hz`; RMS 1."""
-    phases = rng.uniform(0, 2 * np.pi, LOOP // 2 + 1)
-    level = np.maximum(fft.rfftfreq(LOOP, 1 / SAMPLE_RATE_HZ), from_hz) ** -slope
-    level[0] = level[-1] = 0
-    made = fft.irfft(level * np.exp(1j * phases), LOOP)
-    return np.asarray(made / np.sqrt(np.mean(made**2)))
+    return _noise(np.maximum(_hz(), from_hz) ** -slope, rng)
 
 
 def _around(middle_hz: float, width_hz: float, rng: np.random.Generator) -> Wave:
     """Noise in a band; RMS 1."""
-    phases = rng.uniform(0, 2 * np.pi, LOOP // 2 + 1)
-    level = 1 / (1 + ((fft.rfftfreq(LOOP, 1 / SAMPLE_RATE_HZ) - middle_hz) / width_hz) ** 2)
-    made = fft.irfft(level * np.exp(1j * phases), LOOP)
+    return _noise(1 / (1 + ((_hz() - middle_hz) / width_hz) ** 2), rng)
+
+
+def _noise(level: Wave, rng: np.random.Generator) -> Wave:
+    """Noise of this amplitude spectrum, RMS 1. It begins as it ends."""
+    spectrum = rng.standard_normal(2 * len(level)).view(np.complex128) * level
+    spectrum[[0, -1]] = 0
+    made = fft.irfft(spectrum, LOOP)
     return np.asarray(made / np.sqrt(np.mean(made**2)))
+
+
+def _hz() -> Wave:
+    return np.asarray(fft.rfftfreq(LOOP, 1 / SAMPLE_RATE_HZ))
 
 
 def _swell(depth: float, rate_hz: float, rng: np.random.Generator) -> Wave:
     """A slow random factor around 1 that ends as it began."""
     k = max(2, round(LOOP / SAMPLE_RATE_HZ * rate_hz))
     values = rng.uniform(-1, 1, k)
-    x = np.arange(LOOP) * (k / LOOP)
-    share = 0.5 - 0.5 * np.cos(np.pi * (x % 1))
-    i = x.astype(int) % k
-    return np.asarray(1 + depth * (values[i] * (1 - share) + values[(i + 1) % k] * share))
+    x = np.linspace(0, k, LOOP // 160 + 1)  # a hundred a second, straight in between
+    share, i = 0.5 - 0.5 * np.cos(np.pi * (x % 1)), x.astype(int) % k
+    slow = values[i] * (1 - share) + values[(i + 1) % k] * share
+    return np.asarray(1 + depth * np.interp(np.arange(LOOP), np.arange(len(x)) * 160, slow))
 
 
 def _wind(rng: np.random.Generator) -> Wave:

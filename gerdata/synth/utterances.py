@@ -93,7 +93,7 @@ def _peaked(x: Signal) -> Signal:
 
 def _phrase(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     """Speech without words: syllables at 4 to 6 a second, most with a consonant, a falling line with accents."""
-    return _speech(voice, t, rng, rate_hz=float(rng.uniform(4.2, 6.0)), lift=1.0, effort=float(rng.uniform(0.55, 0.8)))
+    return _speech(voice, t, rng, rate_hz=float(rng.uniform(4.2, 6.0)), lift=1.0, effort=float(rng.uniform(0.65, 0.9)))
 
 
 def _shout(voice: Voice, t: int, rng: np.random.Generator) -> Score:
@@ -102,6 +102,7 @@ def _shout(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     score.formants_hz[:, 0] *= 1.2  # loud speech opens the jaw (Lienard & Di Benedetto, JASA 106:411, 1999)
     score.rough += np.float32(rng.uniform(0.45, 0.8))
     score.voiced = np.sqrt(score.voiced)
+    score.breath += np.float32(0.6) * score.voiced
     return score
 
 
@@ -157,10 +158,11 @@ def _laugh(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     score.formants_hz[:, 0] *= float(rng.uniform(1.0, 1.2))
     score.effort[:] = rng.uniform(0.35, 0.8)
     start = int(LEAD_S * FRAMES_HZ) - 4
-    calls = int((t - start) / period)
+    calls = max(1, round((t - start) / period))
+    period = (t - start) / calls  # no pause at the end
     inhales = rng.random() < 0.4 and calls > 4
     for i in range(calls - inhales):
-        at, n = start + round(i * period + rng.uniform(-1, 1)), max(7, int(period * rng.uniform(0.62, 0.8)))
+        at, n = start + round(i * period + rng.uniform(-1, 1)), max(7, int(period * rng.uniform(0.5, 0.72)))
         span = slice(max(at, 0), min(at + n, t))
         m = span.stop - span.start
         loud = float((1 - 0.55 * i / max(calls, 1)) * rng.uniform(0.75, 1.0))
@@ -189,16 +191,16 @@ def _inhale(score: Score, span: slice, rng: np.random.Generator, loud: float) ->
 
 
 def _cheer(voice: Voice, t: int, rng: np.random.Generator) -> Score:
-    """Woo or yeah: a leap of pitch to two or three times that of speech, held, then falling; loud and bright."""
+    """Woo or yeah: a leap of pitch to three times that of speech, held, then falling; loud and bright."""
     score = Score.blank(t, voice.pitch_hz)
     at = int(LEAD_S * FRAMES_HZ) - 3
     n = t - at
-    top = float(min(rng.uniform(2.0, 2.9), 720 / voice.pitch_hz))
+    top = float(min(rng.uniform(2.8, 3.8), 760 / voice.pitch_hz))
     score.pitch_hz[at:] *= moving(
-        n, (0, 0.6 * top), (rng.uniform(0.15, 0.35), top), (0.75, 0.97 * top), (1, 0.72 * top)
+        n, (0, 0.75 * top), (rng.uniform(0.15, 0.35), top), (0.75, 0.97 * top), (1, 0.72 * top)
     )
     vowels = (("u", "u", "u"), ("i", "ae", "a"), ("i", "e", "ae"))[int(rng.integers(3))]
-    score.formants_hz[at:] = glide(vowels, n)
+    score.formants_hz[at:] = glide(vowels, n) * np.array((1.5, 1.25, 1.05), np.float32)  # shouted
     score.formants_hz[:, 0] = np.maximum(
         score.formants_hz[:, 0], score.pitch_hz * voice.tract
     )  # the jaw follows the pitch
@@ -222,13 +224,13 @@ def _boo(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     score.pitch_hz[at:] *= moving(n, (0, 0.92), (0.15, 1.06), (0.7, 1), (1, 0.8))
     open_share = float(rng.uniform(0, 1))  # from "oo" to "oh"
     score.formants_hz[at:] = (1 - open_share) * glide(("m", "u", "u"), n, (0, 0.12, 1)) + open_share * glide(
-        ("m", "o", "o"), n, (0, 0.15, 1)
+        ("m", "o", "uh"), n, (0, 0.15, 1)
     )
-    score.formants_hz *= 1.12  # loud: the jaw opens
+    score.formants_hz *= np.array((1.4, 1.25, 1.05), np.float32)  # shouted: the jaw opens
     score.effort[:] = rng.uniform(0.8, 1.0)
     score.rough += np.float32(rng.uniform(0.2, 0.5))
     score.voiced[at:] = moving(n, (0, 0.25), (0.1, 1), (0.75, 0.9), (1, 0))
-    score.breath[at:] = 0.2 * score.voiced[at:]
+    score.breath[at:] = float(rng.uniform(0.5, 1.0)) * score.voiced[at:]  # shouted with much air
     return score
 
 
@@ -268,7 +270,7 @@ def _groan(voice: Voice, t: int, rng: np.random.Generator) -> Score:
     score.formants_hz[at:] = glide((_one(rng, ("a", "uh", "o")), _one(rng, ("uh", "er")), "m"), n)
     score.voiced[at:] = moving(n, (0, 0.4), (0.2, 1), (0.65, 0.7), (1, 0))
     score.breath[at:] = moving(n, (0, 0.5), (0.3, 0.3), (1, 0.6))
-    score.effort[:] = rng.uniform(0.2, 0.45)
+    score.effort[:] = rng.uniform(0.4, 0.7)
     score.rough[at:] += moving(n, (0, 0.05), (0.5, 0.2), (1, 0.9))
     return score
 

@@ -187,9 +187,11 @@ def _response(score: Score, voice: Voice) -> npt.NDArray[np.complex64]:
         poles = np.pad(poles, ((0, 0), (0, 2)))
         poles = poles - b[:, None] * np.roll(poles, 1, 1) + radius**2 * np.roll(poles, 2, 1)
     below = (poles @ _powers()).astype(np.float32).view(np.complex64)  # in double until here: the powers cancel
-    softness, of = np.unique(np.clip(1.2 - 1.4 * effort, 0, 1.2).round(2), return_inverse=True)
+    softness, of = np.unique(np.clip(1.2 - 1.8 * effort, -0.6, 1.2).round(2), return_inverse=True)
     hz = np.arange(below.shape[1]) * (SAMPLE_RATE_HZ / _FFT)
-    soft = 1 / np.sqrt(1 + (hz / 1800.0) ** 2)  # a soft voice falls off above 1.8 kHz; assumption, by its spectrum
+    soft = 1 / np.sqrt(
+        1 + (hz / 1800.0) ** 2
+    )  # soft voices fall off above 1.8 kHz, pressed ones rise; fitted to recorded spectra
     shapes = (soft ** softness[:, None] * _upper(voice.tract)).astype(np.complex64)
     made: npt.NDArray[np.complex64] = shapes[of]
     made *= poles.sum(1)[:, None].astype(np.float32)

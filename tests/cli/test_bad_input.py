@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Gerdata
 
+FLAT = ("synth", "--recipe", "flat")  # people who need no bank
 CASES = {
     "no source": (("ingest", "{tmp}/absent"), 2, "found nothing there"),
     "empty source": (("ingest", "{tmp}/void"), 2, "it holds no files"),
@@ -24,13 +25,9 @@ CASES = {
     "unknown label": (("ingest", "{clips}", "--labels", "{tmp}/unknown.csv"), 2, "'happy' is unknown"),
     "duplicate row": (("ingest", "{clips}", "--labels", "{tmp}/twice.csv"), 2, "line 3: repeats"),
     "no recipe": (("ingest", "{clips}", "--recipe", "vgaf9"), 2, "no ingest recipe 'vgaf9'; there are"),
-    "bad override": (("synth", "--recipe", "flat", "--n", 1, "--set", "frame_px=big"), 2, "not a TOML value"),
-    "out of range": (("synth", "--recipe", "flat", "--n", 1, "--set", "frame_px=9"), 2, "frame_px"),
-    "unknown key": (
-        ("synth", "--recipe", "flat", "--n", 1, "--set", "colour=1"),
-        2,
-        "expected key=value with a key of",
-    ),
+    "bad override": (("synth", "--n", 1, "--set", "frame_px=big"), 2, "not a TOML value"),
+    "out of range": (("synth", "--n", 1, "--set", "frame_px=9"), 2, "frame_px"),
+    "unknown key": (("synth", "--n", 1, "--set", "colour=1"), 2, "expected key=value with a key of"),
     "no dataset": (("protect",), 1, "expected a dataset"),
     "nothing to shard": (("shard",), 2, "holds neither protected nor synth"),
     "no release": (("train",), 1, "holds no finished release"),
@@ -38,15 +35,11 @@ CASES = {
     "no workspace to report": (("report",), 2, "expected a workspace with at least one finished stage"),
     "nothing to verify": (("verify", "{clips}"), 1, "expected a dataset"),
     "a release that climbs": (("shard", "{tmp}", "--release", "../x"), 2, "--release ../x: expected"),
-    "bad slice": (("synth", "--recipe", "flat", "--n", 1, "--slice", "0/3"), 2, "expected I/N"),
-    "bad engine": (("synth", "--recipe", "flat", "--n", 1, "--engine", "spark"), 2, "expected one of local, ray"),
+    "bad slice": (("synth", "--n", 1, "--slice", "0/3"), 2, "expected I/N"),
+    "bad engine": (("synth", "--n", 1, "--engine", "spark"), 2, "expected one of local, ray"),
     "short key": (("ingest", "{clips}", "--key", "{tmp}/short.key"), 2, "expected a key of 32"),
-    "a file is in the way": (("synth", "--recipe", "flat", "--n", 1, "--out", "{tmp}/unknown.csv"), 1, "unknown.csv"),
-    "a folder of others": (
-        ("synth", "--recipe", "flat", "--n", 1, "--out", "{tmp}/others"),
-        1,
-        "not empty and not a dataset",
-    ),
+    "a file is in the way": ((*FLAT, "--n", 1, "--out", "{tmp}/unknown.csv"), 1, "unknown.csv"),
+    "a folder of others": ((*FLAT, "--n", 1, "--out", "{tmp}/others"), 1, "not empty and not a dataset"),
 }
 
 
@@ -81,7 +74,7 @@ def test_one_sentence_one_code_nothing_written(gerdata: Gerdata, clips: Path, pl
 def test_usage_errors_are_exit_2(gerdata: Gerdata) -> None:
     assert gerdata("ingest").code == 2
     assert gerdata("nonsense").code == 2
-    assert gerdata("synth", "--recipe", "flat", "--n", "many").code == 2
+    assert gerdata("synth", "--n", "many").code == 2
 
 
 def test_a_folder_of_good_and_bad_is_accounted_for(gerdata: Gerdata, clips: Path, tmp_path: Path) -> None:
@@ -145,8 +138,7 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
     gerdata("ingest", clips, "--labels", tmp_path / "labels.csv", "--workspace", tmp_path / "w", "--quiet")
     index = {e["id"]: e for e in pq.read_table(tmp_path / "w/private/ingested/index.parquet").to_pylist()}
-    words = [sys.executable, "-m", "gerdata.cli", "synth", "--recipe", "flat", "--n", "150", "--workers", "1"]
-    words += ["--workspace", str(tmp_path)]
+    rows = pq.read_table(tmp_path / "w/ingested/manifest.parquet").to_pylist()
     groups = {index[row["id"]]["group"]: (row["group"], row["split"]) for row in rows}
     assert len({(index[row["id"]]["group"], row["group"], row["split"]) for row in rows}) == 3
     assert groups["room0"][1] == "test"
@@ -154,20 +146,7 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "gerdata.cli",
-        "synth",
-        "--recipe",
-        "flat",
-        "--n",
-        "150",
-        "--workspace",
-        str(tmp_path),
-        "--workers",
-        "1",
-    ]
+    words = [sys.executable, "-m", "gerdata.cli", *FLAT, "--n", "150", "--workspace", str(tmp_path), "--workers", "1"]
     for sent in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         time.sleep(3.0)
@@ -178,7 +157,7 @@ def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) 
         assert "Traceback" not in err
         assert out == ""
         assert not (tmp_path / "synth/dataset.json").exists()
-    ran = gerdata("synth", "--recipe", "flat", "--n", 150, "--workspace", tmp_path, "--json")
+    ran = gerdata(*FLAT, "--n", 150, "--workspace", tmp_path, "--json")
     assert json.loads(ran.out)["written"] == 150
 
 
@@ -189,7 +168,7 @@ def test_a_full_disk_is_one_sentence_and_is_resumed(gerdata: Gerdata, clips: Pat
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)], capture_output=True).returncode:
         pytest.skip("cannot mount a small disk here")
     try:
-        words = ("synth", "--recipe", "flat", "--n", 30, "--workspace", tmp_path / "w", "--out", small / "synth")
+        words = (*FLAT, "--n", 30, "--workspace", tmp_path / "w", "--out", small / "synth")
         ran = gerdata(*words, "--json")
         assert ran.code == 1
         assert "No space left" in ran.err

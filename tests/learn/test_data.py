@@ -5,11 +5,26 @@ import numpy as np
 import pytest
 import torch
 
+from gerdata.augment import AugmentPlan
+from gerdata.augment.mask import TimeMask
+from gerdata.augment.picture import Flip
+from gerdata.augment.sound import Gain, Hiss, LowPass
 from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError
 from gerdata.learn import data
-from gerdata.learn.data import Change, Form, Item, Ranges, ReleaseSplit, apply_change, draw_change, hide_heads
+from gerdata.learn.data import (
+    Change,
+    Form,
+    Item,
+    Ranges,
+    ReleaseSplit,
+    apply_change,
+    draw_change,
+    hide_heads,
+    needs_waveform,
+)
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
+from gerdata.recipe import AugmentRecipe, load
 
 FORM = Form(image_px=40, mels=16, segments=2, segment_s=0.5, modality="both")
 
@@ -83,39 +98,84 @@ def item_of(has_video: bool = True, has_audio: bool = True) -> Item:
     return Item("a", video, torch.zeros(1, 1, 2, 2), 0, has_video, has_audio)
 
 
+def ranges_of(frames: int = 9, drop_share: float = 0, **augment: object) -> Ranges:
+    return Ranges(frames, AugmentRecipe.model_validate(augment), drop_share)
+
+
 def test_change_depends_on_seed_epoch_and_id_alone() -> None:
-    ranges = Ranges(frames=2, flip_share=0.5, max_gain_db=6, drop_share=0.5)
+    ranges = ranges_of(2, 0.5, flip_share=0.5, gain_share=1.0)
     item = item_of()
     drawn = {draw_change(1, epoch, item, ranges) for epoch in range(20)}
     assert draw_change(1, 7, item, ranges) == draw_change(1, 7, item._replace(video=item.video + 1), ranges)
-    assert len(drawn) == 20
+    assert len(drawn) >= 15  # where the sound is dropped, a flip and two of four frames are all there is to differ in
     assert draw_change(1, 7, item, ranges) != draw_change(1, 7, item._replace(id="b"), ranges)
 
 
 def test_shares_of_changes_are_those_asked_for() -> None:
-    ranges = Ranges(frames=3, flip_share=0.25, max_gain_db=6, drop_share=0.5)
+    ranges = ranges_of(3, 0.5, flip_share=0.25, gain_share=1.0, max_gain_db=6.0)
     drawn = [draw_change(0, epoch, item_of(), ranges) for epoch in range(2000)]
-    assert np.mean([change.flip for change in drawn]) == pytest.approx(0.25, abs=0.03)  # 3 standard errors
     for drop, share in (("none", 0.5), ("video", 0.25), ("audio", 0.25)):
-        assert np.mean([change.drop == drop for change in drawn]) == pytest.approx(share, abs=0.035)
-    assert max(abs(change.gain_db) for change in drawn) <= 6
+        assert np.mean([change.plan.drop == drop for change in drawn]) == pytest.approx(share, abs=0.035)
+    flips = [change.plan.picture == (Flip(),) for change in drawn if change.plan.drop != "video"]
+    assert np.mean(flips) == pytest.approx(0.25, abs=0.035)  # 3 standard errors
+    gains = [op.gain_db for change in drawn for op in change.plan.sound if isinstance(op, Gain)]
+    assert len(gains) == sum(change.plan.drop != "audio" for change in drawn)
+    assert (min(gains), max(gains)) == pytest.approx((-6, 6), abs=0.1)
     assert {len(set(change.frames)) for change in drawn} == {3}
     assert all(list(change.frames) == sorted(change.frames) for change in drawn)
 
 
 def test_a_clip_never_loses_its_only_modality() -> None:
-    ranges = Ranges(frames=9, flip_share=0, max_gain_db=0, drop_share=1)
+    ranges = ranges_of(drop_share=1)
     for item in (item_of(has_audio=False), item_of(has_video=False)):
-        assert {draw_change(0, epoch, item, ranges).drop for epoch in range(50)} == {"none"}
+        assert {draw_change(0, epoch, item, ranges).plan.drop for epoch in range(50)} == {"none"}
 
 
 def test_a_change_mirrors_shows_and_drops_what_it_says() -> None:
     item = item_of()
-    changed = apply_change(item, Change(frames=(1, 3), flip=True, gain_db=-3.0, drop="audio"))
+    plan = AugmentPlan(picture=(Flip(),), sound=(Gain(-3.0),), drop="audio")
+    changed = apply_change(item, Change((1, 3), plan), FORM)
     assert torch.equal(changed.video, item.video[[1, 3]].flip(3))
     assert (changed.audio == -3).all()
     assert (changed.has_video, changed.has_audio) == (True, False)
-    assert apply_change(item, Change((0,), False, -300.0, "none")).audio.min() == -100
+    assert apply_change(item, Change((0,), AugmentPlan(sound=(Gain(-60.0), Gain(-60.0)))), FORM).audio.min() == -100
+    masked = apply_change(item, Change((0,), AugmentPlan(masks=(TimeMask(0.0, 0.5),))), FORM)
+    assert masked.audio.shape == item.audio.shape
+
+
+def test_gain_on_the_spectrogram_is_gain_on_the_sound(release: Path) -> None:
+    item = ReleaseSplit(release, "train", FORM, keep_sound=True)[0]
+    assert item.sound is not None
+    short = apply_change(item, Change((0,), AugmentPlan(sound=(Gain(4.0),))), FORM).audio
+    long = apply_change(item, Change((0,), AugmentPlan(sound=(Gain(4.0), LowPass(7900.0)))), FORM).audio  # forces both
+    whole = data.audio_tensor(item.sound * np.float32(10 ** (4 / 20)), FORM)
+    assert (short - whole).abs().max() < 1e-3
+    assert (long[..., :10, :] - whole[..., :10, :]).abs().max() < 0.1  # the filter leaves the low bands
+
+
+def test_more_than_gain_needs_the_sound_itself(release: Path) -> None:
+    rich, poor = AugmentRecipe.model_validate({"hiss_share": 0.1}), AugmentRecipe.model_validate({"gain_share": 1.0})
+    assert (needs_waveform(rich), needs_waveform(poor)) == (True, False)
+    without = ReleaseSplit(release, "train", FORM)[0]
+    assert without.sound is None
+    with pytest.raises(ValueError, match="keep_sound"):
+        apply_change(without, Change((0,), AugmentPlan(sound=(Hiss(20.0, 0.0, 1),))), FORM)
+
+
+def test_a_strong_change_is_the_same_whoever_makes_it_and_whenever(release: Path) -> None:
+    """What a worker makes of clip i in epoch e does not depend on what it, or another, made before."""
+    ranges = Ranges(2, load(AugmentRecipe, "augment", "strong"), 0.3)
+
+    def made(order: list[int]) -> dict[tuple[int, str], Item]:
+        split = ReleaseSplit(release, "train", FORM, keep_sound=True)
+        pairs = [(epoch, split[i]) for i in order for epoch in (1, 2)]
+        return {(e, item.id): apply_change(item, draw_change(5, e, item, ranges), FORM) for e, item in pairs}
+
+    alone, among = made([3, 11]), made([11, 0, 7, 3, 5])
+    for key, item in alone.items():
+        assert torch.equal(item.video, among[key].video)
+        assert torch.equal(item.audio, among[key].audio)
+    assert not torch.equal(alone[1, "train-003"].video, alone[2, "train-003"].video)
 
 
 def test_a_shard_outside_the_release_is_refused(release: Path, tmp_path: Path, make_release) -> None:

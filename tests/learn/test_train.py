@@ -14,7 +14,7 @@ from gerdata.learn.cross_attention import CrossAttention
 from gerdata.learn.data import Form, ReleaseSplit, collate
 from gerdata.learn.run import Run
 from gerdata.learn.train import exact, lr_at, train
-from gerdata.recipe import TrainRecipe
+from gerdata.recipe import AugmentRecipe, TrainRecipe
 
 FILES = ("model.safetensors", "last.safetensors", "metrics.jsonl", "run.json")
 
@@ -109,6 +109,7 @@ def test_a_finished_run_is_read_and_not_trained_again(finished: Path, release: P
         ({}, 7, 1, "seed"),
         ({}, 1, 2, "threads"),
         ({"control": "shuffled-labels"}, 1, 1, "control"),
+        ({"augment": AugmentRecipe.model_validate({"flip_share": 0.25})}, 1, 1, "augment.flip_share"),
     ],
 )
 @pytest.mark.parametrize("complete", [True, False])

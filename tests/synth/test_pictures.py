@@ -1,6 +1,7 @@
 """A bank of a user's own pictures: hostile input ends as a reason, sums hold, casts keep apart, and looks tell no class."""
 
 import csv
+import dataclasses
 import json
 import os
 from collections import Counter
@@ -16,13 +17,17 @@ from making import tree
 from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError, LabelError, UsageError
 from gerdata.media.images import encode_jpeg, encode_png
+from gerdata.recipe import SynthRecipe
 from gerdata.store.dataset import Dataset
 from gerdata.store.verify import verify
 from gerdata.synth import listing
 from gerdata.synth.cutting import LUMA_MEAN, LUMA_SD, Tools, cut_out
+from gerdata.synth.gathering import Gathering, plan_gathering
 from gerdata.synth.picturebank import SCHEMA, open_pictures
 from gerdata.synth.pictures import REASONS, Making, PicturesBuilt, build_pictures
+from gerdata.synth.repertoire import BankPlan
 from gerdata.synth.replay import replayed
+from gerdata.synth.work import UNCHECKED, protection_of
 
 NONE = Tools()
 HOW = Making(seed=1, casts=4)
@@ -289,6 +294,27 @@ def test_places_hold_nobody(tmp_path: Path) -> None:
     assert sum(shared) == 2  # every place belongs to one cast, however many there are
     (photo,) = [one for cast in range(4) for one in bank.photos(cast, 4)][:1]
     assert bank.background(photo).shape == (360, 540, 3)
+
+
+def test_avatars_meet_before_photos_that_are_their_casts_alone(tmp_path: Path) -> None:
+    for k in range(40):
+        put(tmp_path / "places" / f"{k}.png", look(k, 200, 260))
+    build(tmp_path / "places", tmp_path / "bank", Making(casts=16), "background")
+    bank, avatars = open_pictures(tmp_path / "bank"), BankPlan()
+    seen: dict[int, set[int]] = {}
+    plain, photographed = SynthRecipe(), 0
+    for index in range(0, 300, 3):
+        plan = plan_gathering(plain, avatars, 1, index, bank)
+        assert Gathering.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+        assert dataclasses.replace(plan, photo=None) == plan_gathering(plain, avatars, 1, index)
+        if plan.photo is not None:
+            photographed += 1
+            assert plan.photo.bank == bank.name
+            seen.setdefault(plan.photo.number, set()).add(plan.cast)
+    assert photographed > 80
+    assert all(len(casts) == 1 for casts in seen.values())
+    assert len(seen) > 15
+    assert protection_of(plan) == UNCHECKED  # nobody was looked for in them
 
 
 def test_a_bank_that_was_tampered_with_is_refused(faces: Path, tmp_path: Path) -> None:
