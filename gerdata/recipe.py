@@ -127,9 +127,7 @@ class SynthRecipe(Recipe):
     n_frames: int = Field(5, ge=1, le=256)
     frame_px: int = Field(224, ge=64, le=512)
     duration_s: float = Field(5.0, ge=1, le=30)
-    style: Literal["auto", "avatar", "flat", "collage"] = (
-        "auto"  # auto: avatars if their mesh is here, else flat people
-    )
+    style: Literal["auto", "avatar", "flat", "collage"] = "auto"  # avatars, or flat people
     min_people: int = Field(3, ge=2, le=40)
     max_people: int = Field(15, ge=2, le=40)
     rule: Literal["mean-valence", "majority", "salience-weighted", "simulated-raters", "all-same"] = "mean-valence"
