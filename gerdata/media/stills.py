@@ -75,7 +75,9 @@ def _header(file: BinaryIO, limits: MediaLimits) -> Image.Image:
 
 def _flags_of(picture: Image.Image) -> tuple[str, ...]:
     told = ["still-image"]
-    with contextlib.suppress(Exception):  # asking a broken file for its EXIF data may read it; the verdict comes later
+    # asking a broken file for its EXIF data may read it, and warn; the verdict comes later
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         told += ["rotated"] if picture.getexif().get(_ORIENTATION, 1) not in (0, 1) else []
     told += ["alpha"] if "A" in picture.getbands() or "transparency" in picture.info else []
     told += ["deep-colour"] if picture.mode.startswith("I;16") or picture.mode in ("I", "F") else []

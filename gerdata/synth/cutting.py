@@ -7,7 +7,8 @@ What this does not equal out: hair, framing, focus, and what compression did bef
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -30,10 +31,12 @@ MIN_FACE_COVER = 0.65 * np.pi / 4  # of a face cut by the model: it takes close 
 MAX_ASPECT = {FACE: 2.0, PERSON: 6.0}
 GIVEN_SHARE = 0.01  # of the pixels that must be transparent for an alpha to count as given
 OPAQUE = 128
+HEAD_SCORE = 0.25  # of a head, as in `protect`: lower finds more, and more that is none
 ROUNDS = 4  # of setting mean and deviation, which clipping moves
 
 Cut = Literal["auto", "alpha", "model", "ellipse"]
 CUTS: tuple[Cut, ...] = ("auto", "alpha", "model", "ellipse")
+T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
 Masker = Callable[[Frames], npt.NDArray[np.bool_]]
 HeadSearch = Callable[[Frames], Floats]  # boxes [P, 5], best first
@@ -58,17 +61,26 @@ class Piece:
 
 def tools() -> Tools:
     """The models that are installed."""
+    return Tools(_if_here(_masker), _if_here(_head_search))
+
+
+def _masker() -> Masker:
     from gerdata.people.bodies import PersonMask
+
+    return PersonMask().find
+
+
+def _head_search() -> HeadSearch:
     from gerdata.people.heads import HeadFinder
 
-    mask: Masker | None = None
-    heads: HeadSearch | None = None
+    return partial(HeadFinder().find, min_score=HEAD_SCORE, tiles=True)
+
+
+def _if_here(make: Callable[[], T]) -> T | None:
     try:
-        mask = PersonMask().find
-        heads = HeadFinder().find
+        return make()
     except MissingError:
-        pass
-    return Tools(mask, heads)
+        return None
 
 
 def cut_out(rgba: Frames, kind: str, how: Cut, colour: bool, with_: Tools) -> Piece:

@@ -58,8 +58,8 @@ REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in ("kind", "file", "re
 LIMITS = MediaLimits()
 LOOKED_AT_PX = 1024  # long side to which a larger picture is reduced before it is cut out
 PRINT_PX = 16
-# Cosine of two prints from which two pictures are one. Measured on 416 faces: any two 0.931 at most; the same at JPEG quality 40
-# 0.998 at least, cropped by 2 % a side 0.960 at least. A crop by 5 % goes unseen.
+# Cosine of two prints from which two pictures are one. Measured on 416 faces: any two 0.931 at most; the same at JPEG quality
+# 40 0.998 at least, cropped by 2 % a side 0.960 at least. A crop by 5 % goes unseen.
 ALIKE = 0.95
 BACKGROUND_QUALITY = 92
 Progress = Callable[[str, int, int], None]
