@@ -138,17 +138,13 @@ class SynthRecipe(Recipe):
     n_frames: int = Field(5, ge=1, le=256)
     frame_px: int = Field(224, ge=64, le=512)
     duration_s: float = Field(5.0, ge=1, le=30)
-    style: Literal["auto", "avatar", "flat"] = (
-        "auto"  # avatars; flat drawn people, who need no mesh; avatars if it is here
-    )
+    style: Literal["auto", "avatar", "flat", "collage"] = "auto"  # avatars, or flat people
     min_people: int = Field(3, ge=2, le=40)
     max_people: int = Field(15, ge=2, le=40)
     rule: Literal["mean-valence", "majority", "salience-weighted", "simulated-raters", "all-same"] = "mean-valence"
     min_margin: Share = 0.1  # of the rule's verdict; nearer to undecided no group is drawn
     mixed_share: Share = 0.5  # groups whose members do not all feel the same
-    weak_share: Share = (
-        0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
-    )
+    weak_share: Share = 0.08  # scenes whose faces, and independently whose voices, hold back
     show: Share = 1.0  # of what is felt that faces show; 0: they rest
     voiced: Share = 1.0  # of what is felt that voices let out; 0: they only talk
     posture_share: Share = 0.5  # members whose posture goes with what they feel
@@ -156,15 +152,22 @@ class SynthRecipe(Recipe):
     layouts: tuple[Literal["rows", "crowd", "circle", "queue", "table", "pair", "street"], ...] = Field(
         ("rows", "crowd", "circle", "queue", "table", "pair", "street"), strict=False, min_length=1
     )
-    min_head: float = Field(
-        0.13, gt=0, le=0.5
-    )  # the nearest head, chin to crown, as a share of the frame, where all fit in
+    min_head: float = Field(0.13, gt=0, le=0.5)  # the nearest head, chin to crown, as a share of the frame
     max_head: float = Field(0.26, gt=0, le=0.5)
     max_pan: float = Field(0.03, ge=0, le=0.05)  # of the frame, from the first to the last moment
     max_zoom: float = Field(1.05, ge=1, le=1.06)
     max_shake: float = Field(0.006, ge=0, le=0.01)
     compressed_share: Share = 0.3  # scenes that went through a JPEG of lower quality before
     min_compression_quality: int = Field(35, ge=5, le=90)
+    coherent: bool = False  # collage: heads keep size and angle and move smoothly; else all is drawn anew in each frame
+    min_scale: float = Field(0.10, gt=0, le=0.5)  # collage: of 350 px of a frame of 326 px
+    max_scale: float = Field(0.15, gt=0, le=0.5)
+    rotated_share: Share = 0.5
+    max_rotation_deg: float = Field(45.0, ge=0, le=180)
+    max_overlap: Share = 0.001  # of a head's own area with those before it
+    tries: int = Field(80, ge=1, le=1000)  # places tried for a head; then it is left out of that frame
+    margin_px: float = Field(30.0, ge=0, le=150)  # of a frame of 326 px
+    margin_growth_px: float = Field(1.0, ge=0, le=1.5)  # a frame, of 75
     casts: PositiveInt = 400  # flat: sets of drawn people, place and voices; the unit that never crosses a split
     bank_seed: int = Field(0, ge=0)  # avatars: another seed is other people
     bank_people: int = Field(80, ge=2, le=4096)
@@ -195,12 +198,15 @@ class SynthRecipe(Recipe):
             raise ValueError("min_head is over max_head")
         if self.style == "flat" and self.rule != "mean-valence":
             raise ValueError("flat people know the rule mean-valence alone")
+        if self.style == "collage" and self.rule != "all-same":
+            raise ValueError("collages know the rule all-same alone")
         return self
 
     @model_validator(mode="after")
     def _ranges(self) -> "SynthRecipe":
         for low, high in (
             ("min_events", "max_events"),
+            ("min_scale", "max_scale"),
             ("min_snr_db", "max_snr_db"),
             ("min_babble_db", "max_babble_db"),
             ("min_loudness_lufs", "max_loudness_lufs"),

@@ -26,10 +26,11 @@ from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import Dataset
 from gerdata.store.private import open_private
 from gerdata.synth.bank import folder_of
+from gerdata.synth.picturebank import PictureBank
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.stage import job_of as synth_job
+from gerdata.synth.stage import needs_avatars, ready, resolved
 from gerdata.synth.stage import publish as publish_synth
-from gerdata.synth.stage import ready, resolved
 from gerdata.synth.studio import bank_plan_of, open_studio
 
 FPS = 25
@@ -107,13 +108,14 @@ def demo_recipe(*overrides: str) -> SynthRecipe:
     return resolved(load(SynthRecipe, "synth", "crowd", (*FEW_AVATARS, *overrides)))
 
 
-def write_clips(folder: Path, n: int, recipe: SynthRecipe, seed: int) -> Path:
+def write_clips(folder: Path, n: int, recipe: SynthRecipe, seed: int, pictures: PictureBank | None = None) -> Path:
     """True video files with sound of scenes 0 to n - 1 of a resolved recipe, 25 frames a second, and `labels.csv`, its path.
 
     A file that is there already stays. The bank of avatars that the recipe asks for must have been built.
     """
     make_folder(folder)
-    studio = open_studio(SoundBank(Cache()), folder_of(bank_plan_of(recipe)) if recipe.style == "avatar" else None)
+    avatars = folder_of(bank_plan_of(recipe)) if needs_avatars(recipe, pictures) else None
+    studio = open_studio(SoundBank(Cache()), avatars, pictures.folder if pictures else None)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["file", "label"])

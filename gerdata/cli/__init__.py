@@ -6,7 +6,21 @@ from types import FrameType
 
 import typer
 
-from gerdata.cli import audit, demo, doctor, evaluate, ingest, models, protect, report, shard, synth, train, verify
+from gerdata.cli import (
+    audit,
+    bank,
+    demo,
+    doctor,
+    evaluate,
+    ingest,
+    models,
+    protect,
+    report,
+    shard,
+    synth,
+    train,
+    verify,
+)
 
 app = typer.Typer(
     name="gerdata",
@@ -25,6 +39,7 @@ COMMANDS = (
     audit.audit,
     verify.verify,
     report.report,
+    bank.bank,
     models.models,
     doctor.doctor,
     demo.demo,

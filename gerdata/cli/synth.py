@@ -11,12 +11,16 @@ from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
     from gerdata.recipe import SynthRecipe
+    from gerdata.synth.picturebank import PictureBank
 
 
 @command
 def synth(
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 300,
     recipe: Annotated[str, typer.Option(help="A synth recipe, by name or path.")] = "crowd",
+    bank: Annotated[
+        Path | None, typer.Option(help="A bank of your own pictures (gerdata bank build) for collages and backgrounds.")
+    ] = None,
     video: Annotated[
         bool, typer.Option("--video", help="Write MP4 clips with sound and a labels table, no samples.")
     ] = (False),
@@ -31,22 +35,28 @@ def synth(
     Sample i depends on the seed, the recipe and i alone, so a larger --n keeps every earlier sample. The bank of avatars is
     drawn on first use and kept; without their mesh (`gerdata models pull avatar`) people are flat drawings.
 
+    With --bank the recipe `paper` makes collages of your own faces, who may have lived; avatars take its backgrounds.
+
     Example: gerdata synth --n 10000
     """
     from gerdata.engine.run import run
     from gerdata.recipe import SynthRecipe, load
     from gerdata.store.coverage import coverage_of
     from gerdata.store.dataset import Dataset
+    from gerdata.synth.picturebank import open_pictures
     from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
     if replay is not None:
         if video:
             raise UsageError("--replay renders a sample, not a clip; leave --video out")
-        _replay(replay, shared)
+        _replay(replay, bank, shared)
         return
+    pictures = open_pictures(bank) if bank else None
     asked = load(SynthRecipe, "synth", recipe, tuple(shared.set))
     how = resolved(asked)
+    if pictures is not None and how.style == "flat":
+        raise UsageError("--bank: flat people take nothing from a bank; choose the recipe paper, or one of avatars")
     if how.style == "flat" and asked.style == "auto":
         note(
             shared,
@@ -57,26 +67,25 @@ def synth(
         say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
         return
     if shared.dry_run:
-        say_plan(shared, "synth", job_of(n, how, shared.seed, out))
+        say_plan(shared, "synth", job_of(n, how, shared.seed, out, pictures))
         return
     options = options_of(shared)
-    _ready(how, shared)
+    _ready(how, pictures, shared)
     if video:
         from gerdata.workflow import write_clips
 
-        labels = write_clips(out, n, how, shared.seed)
+        labels = write_clips(out, n, how, shared.seed, pictures)
         say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
         return
-    header = run(job_of(n, how, shared.seed, out), options, publish=publish)
+    header = run(job_of(n, how, shared.seed, out, pictures), options, publish=publish)
     coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
         note(shared, f"covered: {coverage.line()}")
-    say_stage(
-        shared, "synth", out, header, coverage=coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
-    )
+    told = coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
+    say_stage(shared, "synth", out, header, coverage=told)
 
 
-def _ready(how: "SynthRecipe", shared: Work) -> None:
+def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> None:
     """The bank of avatars, drawn on first use with a line of progress."""
     import os
 
@@ -86,10 +95,10 @@ def _ready(how: "SynthRecipe", shared: Work) -> None:
         if not shared.quiet:
             typer.echo(f"\rdrawing avatars, once: {done}/{n}", nl=done == n, err=True)
 
-    ready(how, shared.workers or os.cpu_count() or 1, tell)
+    ready(how, shared.workers or os.cpu_count() or 1, tell, pictures)
 
 
-def _replay(name: str, shared: Work) -> None:
+def _replay(name: str, bank: Path | None, shared: Work) -> None:
     """One sample again, beside what is stored: the same bytes, or exit 4."""
     from gerdata.errors import FindingError
     from gerdata.store.commit import make_folder, write_atomic
@@ -97,7 +106,7 @@ def _replay(name: str, shared: Work) -> None:
     from gerdata.synth.replay import replayed
 
     dataset = Dataset(shared.workspace / "synth")
-    made, stored = replayed(dataset, name)
+    made, stored = replayed(dataset, name, bank)
     out: Path = shared.out or shared.workspace / "replay"
     make_folder(out)
     for suffix, data in made.items():

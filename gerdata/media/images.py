@@ -1,4 +1,4 @@
-"""Pictures as bytes. JPEG through OpenCV: stable bytes for one library version."""
+"""Pictures as bytes. JPEG and PNG through OpenCV: stable bytes for one library version."""
 
 import cv2
 import numpy as np
@@ -23,3 +23,12 @@ def decode_jpeg(data: bytes) -> Frames:
     if frame is None:
         raise DatasetError(f"expected a JPEG frame, came {len(data)} bytes that do not decode")
     return np.ascontiguousarray(frame[..., ::-1])
+
+
+def encode_png(picture: Frames) -> bytes:
+    """`uint8 [H, W, 3]` RGB or `[H, W, 4]` RGBA to a PNG without metadata."""
+    order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    ok, data = cv2.imencode(".png", cv2.cvtColor(picture, order), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    if not ok:
+        raise ValueError(f"a picture of shape {picture.shape} could not be encoded")
+    return data.tobytes()

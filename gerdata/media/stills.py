@@ -75,7 +75,9 @@ def _header(file: BinaryIO, limits: MediaLimits) -> Image.Image:
 
 def _flags_of(picture: Image.Image) -> tuple[str, ...]:
     told = ["still-image"]
-    with contextlib.suppress(Exception):  # asking a broken file for its EXIF data may read it; the verdict comes later
+    # asking a broken file for its EXIF data may read it, and warn; the verdict comes later
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         told += ["rotated"] if picture.getexif().get(_ORIENTATION, 1) not in (0, 1) else []
     told += ["alpha"] if "A" in picture.getbands() or "transparency" in picture.info else []
     told += ["deep-colour"] if picture.mode.startswith("I;16") or picture.mode in ("I", "F") else []
@@ -83,8 +85,19 @@ def _flags_of(picture: Image.Image) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _read(address: Address, limits: MediaLimits) -> Frames:
-    """One still, upright, `uint8 [H, W, 3]`; what is transparent is black."""
+def still_with_alpha(address: Address, limits: MediaLimits) -> Frames:
+    """One still picture, upright, `uint8 [H, W, 4]` RGBA, 255 where it has no transparency.
+
+    Raises `RejectedInput` for what is no still picture, is damaged or is over the pixel limit.
+    """
+    stills = stills_of(address, limits)
+    if stills is None or "still-image" not in stills.flags:
+        raise RejectedInput("format-not-allowed")
+    return _read(address, limits, _to_rgba)
+
+
+def _read(address: Address, limits: MediaLimits, convert: Callable[[Image.Image], Frames] | None = None) -> Frames:
+    """One still, upright, `uint8 [H, W, 3]`; what is transparent is black, unless converted otherwise."""
     with open_bytes(address) as file:
         picture = _header(file, limits)
         try:
@@ -92,7 +105,7 @@ def _read(address: Address, limits: MediaLimits) -> Frames:
                 warnings.simplefilter("ignore")
                 picture.load()
                 upright = ImageOps.exif_transpose(picture)
-                return _to_rgb(upright)
+                return (convert or _to_rgb)(upright)
         except MemoryError:
             raise
         except Exception as error:  # as above
@@ -111,6 +124,13 @@ def _to_rgb(picture: Image.Image) -> Frames:
         black = Image.new("RGBA", over.size, (0, 0, 0, 255))
         picture = Image.alpha_composite(black, over)
     return np.asarray(picture.convert("RGB"), np.uint8)
+
+
+def _to_rgba(picture: Image.Image) -> Frames:
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        return np.array(picture.convert("RGBA"), np.uint8)
+    rgb = _to_rgb(picture)
+    return np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
 
 
 def _sequence(address: Address, limits: MediaLimits) -> Stills:

@@ -19,11 +19,13 @@ OPEN_PLACES = 64
 Span = tuple[float, float]
 
 
-def backdrop(plan: Gathering, eyes: list[tuple[float, float]]) -> Frames:
-    """The place with `EDGE_PX` around the frame, `uint8 [S, S, 3]` RGB, as it looks at the first moment. `eyes`: of all people,
-    shares of the frame."""
+def backdrop(plan: Gathering, eyes: list[tuple[float, float]], photo: Frames | None = None) -> Frames:
+    """The place, or a photo `uint8 [h, w, 3]` of one, with `EDGE_PX` around the frame, `uint8 [S, S, 3]` RGB, as it looks at
+    the first moment. `eyes`: of all people, shares of the frame."""
     px = plan.frame_px
-    place = np.asarray(cv2.GaussianBlur(_sharp(plan.place, px), (0, 0), plan.film.defocus_px), np.uint8)
+    defocus_px = plan.film.defocus_px
+    sharp = _sharp(plan.place, px) if photo is None else _photographed(photo, px)
+    place = np.asarray(cv2.GaussianBlur(sharp, (0, 0), defocus_px), np.uint8)
     shade = np.ones(place.shape[:2], np.float32)
     x_m, z_m = (np.array([getattr(one, name) for one in plan.actors]) for name in ("x_m", "z_m"))
     x, y, scale = plan.camera.project(x_m, 0.0, z_m)
@@ -58,6 +60,16 @@ def _block(plan: Gathering, x_m: Span, z_m: Span, height_m: float, colour: Colou
     top = np.stack(plan.camera.project(x, height_m, z)[:2], 1)
     foot = np.stack(plan.camera.project(x[2:], 0.05, z[2:])[:2], 1)
     return Thing(top, np.concatenate([top[3:1:-1], foot]), colour)
+
+
+def _photographed(photo: Frames, px: int) -> Frames:
+    """The largest square in the middle of a photo, as large as a drawn place."""
+    side = min(photo.shape[:2])
+    y, x = ((length - side) // 2 for length in photo.shape[:2])
+    square = np.ascontiguousarray(photo[y : y + side, x : x + side])
+    size = px + 2 * EDGE_PX
+    way = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=way), np.uint8)
 
 
 @lru_cache(maxsize=OPEN_PLACES)

@@ -60,15 +60,18 @@ class Shown:
     seen: Points
 
 
-def render_gathering(plan: Gathering, bank: Bank, times_s: npt.NDArray[np.float64]) -> Shown:
-    """A gathering at `times_s: float64 [T]`, seconds from the start.
+def render_gathering(
+    plan: Gathering, bank: Bank, times_s: npt.NDArray[np.float64], photo: Frames | None = None
+) -> Shown:
+    """A gathering at `times_s: float64 [T]`, seconds from the start, before a `photo: uint8 [h, w, 3]` if the plan has one.
 
     A point outside the frame is NaN with visibility 0; one hidden by the person itself or by somebody nearer has 1. Heads are
     boxes of all that is head and hair, cut to the frame; somebody outside has NaN. T = 0 gives empty arrays.
     """
     t, px = len(times_s), plan.frame_px
     stands = [_stand(plan, bank, actor) for actor in plan.actors]
-    ground = backdrop(plan, [(one.x, one.y) for one in stands])
+    eyes = [(one.x, one.y) for one in stands]
+    ground = backdrop(plan, eyes) if photo is None else backdrop(plan, eyes, photo)
     shown = Shown(
         np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, plan.n_people), np.zeros((t, plan.n_people), np.float32)
     )

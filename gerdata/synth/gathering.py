@@ -22,6 +22,7 @@ from gerdata.synth.feeling import Feeling
 from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
 from gerdata.synth.layout import Ground, LayoutName, draw_ground, layouts_for
 from gerdata.synth.mood import Mood, draw_mood
+from gerdata.synth.picturebank import Photo, PictureBank
 from gerdata.synth.repertoire import BankPlan
 from gerdata.synth.traits import pitch_of
 from gerdata.synth.vocal import Voice
@@ -86,6 +87,7 @@ class Gathering:
     bed: Bed
     actors: tuple[Actor, ...]
     events: tuple[SoundEvent, ...]
+    photo: Photo | None = None  # in place of the drawn place
 
     @property
     def n_people(self) -> int:
@@ -107,11 +109,13 @@ _LISTS = ("actors", "events", "voices")
 _ADAPTER = TypeAdapter(Gathering)
 
 
-def plan_gathering(recipe: SynthRecipe, bank: BankPlan, seed: int, index: int) -> Gathering:
+def plan_gathering(
+    recipe: SynthRecipe, bank: BankPlan, seed: int, index: int, pictures: PictureBank | None = None
+) -> Gathering:
     """Gathering `index` of a seed: depends on recipe, bank, seed and index alone, never on how many are made.
 
     Classes are balanced in each block of three scenes; a cast plays `SCENES_A_CAST` in a row. A group larger than its cast has
-    some of it twice.
+    some of it twice. Where `pictures` has backgrounds for the cast, one of them is the place.
     """
     wanted = _turn(seed, "class", index, 3)
     cast = _turn(seed, "cast-order", index // SCENES_A_CAST, len(bank.casts()))
@@ -151,6 +155,7 @@ def plan_gathering(recipe: SynthRecipe, bank: BankPlan, seed: int, index: int) -
         bed=draw_bed(rng_for(seed, "bed", index), place.kind, recipe),
         actors=actors,
         events=draw_events(rng_for(seed, "events", index), speakers, voices, mood.voiced, recipe),
+        photo=_photo(rng_for(seed, "photo", index), bank, cast, pictures),
     )
     return Gathering.from_json(rounded(raw.to_json()))
 
@@ -173,6 +178,11 @@ def salience_of_plan(plan: Gathering) -> npt.NDArray[np.float64]:
 def _turn(seed: int, name: str, index: int, size: int) -> int:
     """Which of `size` things has its turn: every block of `size` uses each once, in an order of its own."""
     return int(rng_for(seed, name, index // size).permutation(size)[index % size])
+
+
+def _photo(rng: np.random.Generator, bank: BankPlan, cast: int, pictures: PictureBank | None) -> Photo | None:
+    own = pictures.photos(cast, len(bank.casts())) if pictures is not None else ()
+    return own[int(rng.integers(len(own)))] if own else None
 
 
 def _ranges(recipe: SynthRecipe) -> CameraRange:

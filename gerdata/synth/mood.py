@@ -47,7 +47,7 @@ def draw_mood(rng: np.random.Generator, recipe: SynthRecipe, wanted: int, ground
     n = len(ground)
     raters = int(rng.integers(1 << RATERS_SEED_BITS))
     valences, verdict = _valences(rng, recipe, wanted, ground, (salience, raters))
-    shown, voiced = (_let_out(rng, recipe.weak_share) for _ in range(2))
+    shown, voiced = (let_out(rng, recipe.weak_share) for _ in range(2))
     shown, voiced = shown * recipe.show, voiced * recipe.voiced
     is_weak = shown < WEAK
     origin = int(rng.integers(n))
@@ -83,7 +83,7 @@ def _valences(
     return drawn, judge(recipe.rule, drawn, *seen_by)
 
 
-def _let_out(rng: np.random.Generator, weak_share: float) -> float:
+def let_out(rng: np.random.Generator, weak_share: float) -> float:
     """How much of what is felt is let out in one sense; in a share of scenes hardly anything."""
     strong, weak = rng.uniform(0.88, 1.0), rng.uniform(0.05, WEAK)
     return float(weak if rng.random() < weak_share else strong)

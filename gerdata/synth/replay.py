@@ -1,19 +1,22 @@
 """One sample of a synthetic dataset, rendered again from the plan that is stored with it."""
 
+from pathlib import Path
+
 from gerdata.errors import DatasetError, UsageError
 from gerdata.recipe import SynthRecipe
 from gerdata.store.cache import Cache
 from gerdata.store.dataset import Dataset
 from gerdata.store.members import encode
 from gerdata.synth.bank import folder_of
+from gerdata.synth.collage import Collage
 from gerdata.synth.gathering import Gathering
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.studio import open_studio, plan_from_text
 from gerdata.synth.work import sample_of
 
 
-def replayed(dataset: Dataset, name: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The members of the sample `name`, made anew and as they are stored, by suffix.
+def replayed(dataset: Dataset, name: str, pictures: Path | None = None) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The members of the sample `name`, made anew and as they are stored, by suffix; `pictures` is the bank it was made with.
 
     `UsageError` where the dataset is not synthetic or has no such sample, `DatasetError` where its plan is none or its bank of
     avatars is not here.
@@ -28,8 +31,11 @@ def replayed(dataset: Dataset, name: str) -> tuple[dict[str, bytes], dict[str, b
         raise DatasetError(f"{dataset.root}: sample {name} has no plan")
     recipe = SynthRecipe.model_validate(header.recipe)
     plan = plan_from_text(rows[0].clip.plan)
-    avatars = folder_of(plan.bank) if isinstance(plan, Gathering) else None
-    studio = open_studio(SoundBank(Cache()), avatars)
+    bank = plan.bank if isinstance(plan, Gathering) else plan.avatars if isinstance(plan, Collage) else None
+    needs_pictures = bool(plan.pictures if isinstance(plan, Collage) else isinstance(plan, Gathering) and plan.photo)
+    if needs_pictures and pictures is None:
+        raise UsageError(f"sample {name} is of a bank of pictures; give its folder with --bank")
+    studio = open_studio(SoundBank(Cache()), folder_of(bank) if bank else None, pictures if needs_pictures else None)
     sample = sample_of(plan, studio, name, recipe, header.seed)
     stored = dict(zip(header.members, dataset.members(rows[0]), strict=True))
     return encode(sample, recipe.jpeg_quality), stored

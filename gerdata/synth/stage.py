@@ -15,20 +15,31 @@ from gerdata.synth.asset import AVATAR
 from gerdata.synth.bank import Progress, build_bank, folder_of
 from gerdata.synth.cast import PLACES
 from gerdata.synth.coverage import covered
+from gerdata.synth.listing import BACKGROUND
+from gerdata.synth.picturebank import PictureBank
 from gerdata.synth.studio import bank_plan_of
-from gerdata.synth.work import name_of
+from gerdata.synth.work import COLLAGE, SYNTHETIC, UNCHECKED, name_of
 
 PART_SIZE = 50
+NOTICES = {
+    SYNTHETIC: "synthetic: drawn people, drawn places, computed sound; nobody in it ever lived",
+    COLLAGE: "collages of given pictures: people in them may have lived and are NOT obfuscated; computed sound",
+    UNCHECKED: "synthetic: drawn people before given photographs, in which nobody was looked for; computed sound",
+}
+CHECKED = "synthetic: drawn people before given photographs in which no head was found; computed sound"
 SHARED_FROM = 4  # scenes a cast: with fewer, hardly a sound is used twice, and writing it would only cost disk
 
 
-def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
-    """The items 0 to n - 1. The fingerprint leaves n out, so that a larger n keeps every earlier byte.
+def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path, pictures: PictureBank | None = None) -> Job:
+    """The items 0 to n - 1, made with a user's own `pictures`, if any. The fingerprint leaves n out, so that a larger n keeps
+    every earlier byte.
 
     The bank of avatars that the recipe asks for must have been built (`ready`).
     """
     fingerprint = recipe.fingerprint()
-    avatars = str(folder_of(bank_plan_of(recipe))) if recipe.style == "avatar" else None
+    avatars = str(folder_of(bank_plan_of(recipe))) if needs_avatars(recipe, pictures) else None
+    given = {"bank": pictures.name} if pictures else {}
+    protection, notice = _said(recipe, pictures)
     return Job(
         dataset=Dataset(out),
         stage="synth",
@@ -38,17 +49,24 @@ def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path) -> Job:
             "seed": seed,
             "sounds": _shared_sounds(n, recipe),
             "avatars": avatars,
+            "pictures": str(pictures.folder.resolve()) if pictures else None,
         },
         items=[Item(name_of(seed, fingerprint, index), {"index": index}) for index in range(n)],
         cuts=even_cuts(n, PART_SIZE, has_media=True),
-        fingerprint={"format": str(FORMAT_VERSION), "stage": "synth", "seed": str(seed), "recipe": fingerprint},
+        fingerprint={
+            "format": str(FORMAT_VERSION),
+            "stage": "synth",
+            "seed": str(seed),
+            "recipe": fingerprint,
+            **given,
+        },
         recipe=recipe.model_dump(mode="json"),
         seed=seed,
         classes=recipe.classes,
         members=suffixes(recipe.n_frames, has_structure=True),
         n_frames=recipe.n_frames,
-        protection="synthetic",
-        notice="synthetic: drawn people, drawn places, computed sound; nobody in it ever lived",
+        protection=protection,
+        notice=notice,
     )
 
 
@@ -67,9 +85,29 @@ def resolved(recipe: SynthRecipe) -> SynthRecipe:
     return recipe.model_copy(update={"style": "avatar" if is_there else "flat"})
 
 
-def ready(recipe: SynthRecipe, workers: int, progress: Progress | None = None) -> None:
+def _said(recipe: SynthRecipe, pictures: PictureBank | None) -> tuple[str, str]:
+    """What the dataset is said to be, and its notice: of all scenes that may be in it, the worst."""
+    behind = pictures.of(BACKGROUND) if pictures else ()
+    if not needs_avatars(recipe, pictures) and recipe.style != "flat":
+        return COLLAGE, NOTICES[COLLAGE]
+    if not behind:
+        return SYNTHETIC, NOTICES[SYNTHETIC]
+    if any(one.cut != "checked" for one in behind):
+        return UNCHECKED, NOTICES[UNCHECKED]
+    return SYNTHETIC, CHECKED
+
+
+def needs_avatars(recipe: SynthRecipe, pictures: PictureBank | None = None) -> bool:
+    """Whether a resolved recipe is of avatars: collages are, unless pictures of people are given."""
+    has_people = pictures is not None and pictures.has_people
+    return recipe.style == "avatar" or (recipe.style == "collage" and not has_people)
+
+
+def ready(
+    recipe: SynthRecipe, workers: int, progress: Progress | None = None, pictures: PictureBank | None = None
+) -> None:
     """Build the bank of avatars that a resolved recipe asks for, if it is not there yet. `MissingError` without the mesh."""
-    if recipe.style == "avatar":
+    if needs_avatars(recipe, pictures):
         build_bank(bank_plan_of(recipe), workers=workers, progress=progress)
 
 

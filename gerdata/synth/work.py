@@ -14,9 +14,15 @@ from gerdata.media.mark import mark_of
 from gerdata.recipe import SynthRecipe
 from gerdata.store.cache import Cache
 from gerdata.store.members import encode
+from gerdata.synth.collage import Collage
 from gerdata.synth.gathering import Gathering
+from gerdata.synth.scene import ScenePlan
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.studio import Plan, Studio, label_in_view, open_studio
+
+SYNTHETIC = "synthetic"
+COLLAGE = "collage of given pictures (not obfuscated)"
+UNCHECKED = "synthetic before photographs in which nobody was looked for (not obfuscated)"
 
 
 class SynthWorker:
@@ -25,8 +31,10 @@ class SynthWorker:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.recipe = SynthRecipe.model_validate(settings["recipe"])
         self.seed = int(settings["seed"])
-        sounds, avatars = (Path(folder) if (folder := settings.get(name)) else None for name in ("sounds", "avatars"))
-        self.studio = open_studio(SoundBank(Cache(sounds)), avatars)
+        sounds, avatars, pictures = (
+            Path(folder) if (folder := settings.get(name)) else None for name in ("sounds", "avatars", "pictures")
+        )
+        self.studio = open_studio(SoundBank(Cache(sounds)), avatars, pictures)
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
         plan = self.studio.plan(self.recipe, self.seed, int(item.payload["index"]))
@@ -49,8 +57,8 @@ def sample_of(plan: Plan, studio: Studio, name: str, recipe: SynthRecipe, seed: 
         width_px=recipe.frame_px,
         has_audio=True,
         is_synthetic=True,
-        protection="synthetic",
-        n_people=plan.n_people,
+        protection=protection_of(plan),
+        n_people=max(plan.placed) if isinstance(plan, Collage) else plan.n_people,
         label_soft=plan.label_soft,
         label_margin=plan.label_margin,
         label_rule=plan.label_rule,
@@ -61,10 +69,21 @@ def sample_of(plan: Plan, studio: Studio, name: str, recipe: SynthRecipe, seed: 
     return Sample(clip, shown.frames, studio.record(plan), shown.structure)
 
 
+def protection_of(plan: Plan) -> str:
+    """What a scene is said to be: people in a user's pictures may have lived, and nothing of them is obfuscated."""
+    if isinstance(plan, Collage) and plan.avatars is None:
+        return COLLAGE
+    photo = None if isinstance(plan, ScenePlan) else plan.photo
+    return SYNTHETIC if photo is None or photo.is_checked else UNCHECKED
+
+
 def _group_of(plan: Plan, seed: int) -> str:
-    """Avatars are the same people whatever the seed of a scene; flat people are of their seed."""
-    if isinstance(plan, Gathering):
-        return name_of(plan.bank.seed, "avatars", plan.bank.fingerprint(), plan.cast)
+    """Avatars are the same people whatever the seed of a scene, and so are pictures; flat people are of their seed."""
+    bank = plan.bank if isinstance(plan, Gathering) else plan.avatars if isinstance(plan, Collage) else None
+    if bank is not None:
+        return name_of(bank.seed, "avatars", bank.fingerprint(), plan.cast)
+    if isinstance(plan, Collage):
+        return name_of(0, "pictures", plan.pictures, plan.cast)
     return name_of(seed, "cast", plan.cast)
 
 

@@ -184,3 +184,20 @@ def test_what_may_not_tell_the_class_does_not() -> None:
         for label in CLASSES:
             own = values[[plan.label == label for plan in plans]]
             assert abs(own.mean() - values.mean()) < 3.5 * values.std() / np.sqrt(len(own)), name
+
+
+def test_a_photo_takes_the_place_of_the_place_and_nothing_else() -> None:
+    plan = plain(plan_gathering(RECIPE, BANK, 1, 4))
+    stripes = np.zeros((300, 500, 3), np.uint8)
+    stripes[:, 250:] = 200
+    time = np.array([0.0])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compose, "_draw_people", lambda *_: [(drawn("empty"), np.eye(2, 3))] * plan.n_people)
+        shown = render_gathering(plan, Marks(set()), time, stripes)  # type: ignore[arg-type]
+    left, right = shown.frames[0, :100, :90].max(), shown.frames[0, :60, 134:].min()
+    assert left == 0
+    assert right >= 100  # half of it in the shadow that the group casts
+    photo = render_gathering(plan, Marks(set(range(80))), time, stripes)  # type: ignore[arg-type]
+    drawing = render_gathering(plan, Marks(set(range(80))), time)  # type: ignore[arg-type]
+    assert np.array_equal(photo.structure.bodies, drawing.structure.bodies, equal_nan=True)
+    assert not np.array_equal(photo.frames, drawing.frames)
