@@ -8,6 +8,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 .PHONY: demo test lint types tests schemas clean
 
 demo: $(VENV)/.user
+	-$(BIN)/gerdata models pull avatar --quiet >/dev/null  # without it the demo's people are flat drawings
 	$(BIN)/gerdata demo --workspace $(DEMO)
 
 test: lint types tests
@@ -37,5 +38,5 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
-	$(BIN)/gerdata models pull --all --quiet >/dev/null  # into the user's cache: pinned and hashed in gerdata/people/weights.py
+	$(BIN)/gerdata models pull --all --quiet >/dev/null  # into the user's cache: pinned by hash in gerdata/people/weights.py and gerdata/synth/asset.py
 	touch $@ $(VENV)/.user
