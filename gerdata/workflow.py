@@ -35,7 +35,11 @@ from gerdata.synth.studio import bank_plan_of, open_studio
 
 FPS = 25
 CLIP_SEED_OFFSET = 1_000_003  # the demo's clips and its synthetic samples must not be the same scenes
-FEW_AVATARS = ("bank_people=24", "cast_size=8", "max_people=8")
+FEW_AVATARS = (
+    "bank_people=30",
+    "cast_size=6",
+    "max_people=6",
+)  # five casts: three to train on, one to choose by, one to test on
 Tell = Callable[[str], None]
 
 
