@@ -19,9 +19,6 @@ LONG_SIDE = 960  # to which a whole frame is scaled down
 TILE_SIDE = 1920  # pixels of an enlarged tile: one look at 2 megapixels costs a third of six at .9 that overlap
 TILE_SCALE = 2.0  # heads of 8-9 px are missed and of 16-18 px found (measured on a crowd), so 10-px heads are doubled
 TILE_OVERLAP = 192  # pixels of the enlarged frame: heads up to 96 px of the frame are whole in one tile at least
-TILE_TO_WHOLE = (
-    4.0  # tiles have heads up to 192 of their pixels, so the whole frame, for larger ones, may be this much smaller
-)
 EDGE = 2.0  # boxes this close to the cut of a tile are parts of heads that another tile or the whole frame has whole
 MIN_SIDE = 2.0  # pixels of the frame; a smaller box is nobody's head
 MAX_OVERLAP = 0.3  # intersection over union from which two boxes are one head
@@ -62,8 +59,7 @@ class HeadFinder:
         height, width = frame.shape[:2]
         if not frame.size:
             return np.zeros((0, 5), np.float32)
-        whole = min(1.0, LONG_SIDE / max(height, width), tile_scale / TILE_TO_WHOLE if tiles else 1.0)
-        found = [self._found(frame, whole, min_score)]
+        found = [self._found(frame, min(1.0, LONG_SIDE / max(height, width)), min_score)]
         if tiles:
             for y0, y1 in _spans(height, tile_scale):
                 for x0, x1 in _spans(width, tile_scale):

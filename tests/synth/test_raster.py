@@ -37,7 +37,7 @@ def test_every_pixel_has_the_nearest_triangle(seed: int) -> None:
     expected = slow(points, depth, triangles)
     both = np.isfinite(expected) & (got.triangle >= 0)
     assert (np.isfinite(expected) != (got.triangle >= 0)).sum() <= 2  # a pixel on a side may fall either way
-    assert np.abs(got.depth[both] - expected[both]).max(initial=0) < 1e-2
+    assert (np.abs(got.depth[both] - expected[both]) > 1e-2).sum() <= 2  # and so may which of two it belongs to
 
 
 def test_backs_are_seen_only_where_asked_for() -> None:
