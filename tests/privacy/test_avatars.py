@@ -349,6 +349,7 @@ def test_what_is_missing_is_said_with_the_line_to_run(
     load_mesh.cache_clear()
     avatars.head_bank.cache_clear()
     monkeypatch.setenv("GERDATA_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("GERDATA_CACHE", str(tmp_path / "cache"))
     try:
         with pytest.raises(MissingError, match=f"gerdata {line}"):
             getattr(avatars, ask)()
