@@ -19,9 +19,9 @@ OPEN_PLACES = 64
 Span = tuple[float, float]
 
 
-def backdrop(plan: Gathering, eyes: list[tuple[float, float]], photo: Frames | None = None) -> Frames:
+def backdrop(plan: Gathering, photo: Frames | None = None) -> Frames:
     """The place, or a photo `uint8 [h, w, 3]` of one, with `EDGE_PX` around the frame, `uint8 [S, S, 3]` RGB, as it looks at
-    the first moment. `eyes`: of all people, shares of the frame."""
+    the first moment, with the shadows that people cast."""
     px = plan.frame_px
     defocus_px = plan.film.defocus_px
     sharp = _sharp(plan.place, px) if photo is None else _photographed(photo, px)

@@ -70,8 +70,7 @@ def render_gathering(
     """
     t, px = len(times_s), plan.frame_px
     stands = [_stand(plan, bank, actor) for actor in plan.actors]
-    eyes = [(one.x, one.y) for one in stands]
-    ground = backdrop(plan, eyes) if photo is None else backdrop(plan, eyes, photo)
+    ground = backdrop(plan, photo)
     shown = Shown(
         np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, plan.n_people), np.zeros((t, plan.n_people), np.float32)
     )

@@ -74,7 +74,7 @@ def test_truth_is_where_the_mark_is(index: int, who: int, share: float) -> None:
     plan = plain(plan_gathering(RECIPE, BANK, 3, index))
     k = who % plan.n_people
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(compose, "backdrop", lambda plan, eyes: np.zeros((256, 256, 3), np.uint8))
+        patched.setattr(compose, "backdrop", lambda plan, photo: np.zeros((256, 256, 3), np.uint8))
         shown = render_gathering(plan, Marks({plan.actors[k].avatar}), np.array([share * plan.duration_s]))  # type: ignore[arg-type]
     x, y = shown.structure.faces[0, k, 30]
     alone = [one.avatar for one in plan.actors].count(plan.actors[k].avatar) == 1
