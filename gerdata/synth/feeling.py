@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-RULE = "mean-valence"
-THRESHOLD = 0.3  # mean valence beyond which a group is positive or negative: an own convention, stored with each label
+from gerdata.synth.rule import THRESHOLD, RuleName, judge
+
+RULE: RuleName = "mean-valence"
 MIN_MARGIN = 0.1  # no group nearer to a threshold than this is drawn
-SOFTNESS = 8.0  # steepness of the soft label: 0.1 from a threshold is about 70 : 30
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,8 @@ def label_of(valences: npt.ArrayLike, classes: tuple[str, ...]) -> tuple[str, tu
     else the second. The soft label is the softmax of `SOFTNESS` x (m - THRESHOLD, 0, -m - THRESHOLD), so its largest
     entry is the label; the margin is the distance of |m| from the threshold, in units of valence.
     """
-    mean = float(np.mean(np.asarray(valences, dtype=np.float64)))
-    logits = SOFTNESS * np.array([mean - THRESHOLD, 0.0, -mean - THRESHOLD])
-    soft = np.exp(logits - logits.max())
-    soft /= soft.sum()
-    return classes[int(soft.argmax())], tuple(float(s) for s in soft), abs(abs(mean) - THRESHOLD)
+    verdict = judge(RULE, valences, np.ones(len(np.asarray(valences))))
+    return classes[verdict.label], verdict.soft, verdict.margin
 
 
 def draw_valences(rng: np.random.Generator, n: int, sign: int, mixed: bool) -> npt.NDArray[np.float64]:
