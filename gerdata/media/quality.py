@@ -209,9 +209,14 @@ def binned(**measures: float | None) -> Quality:
         if name not in _BINS:
             raise TypeError(f"binned: expected names of {', '.join(_BINS)}, came {name}")
     bins: dict[str, Any] = {
-        name: _BINS[name](value) for name, value in measures.items() if value is not None and math.isfinite(value)
+        name: _BINS[name](max(-_LARGEST, min(_LARGEST, value)))
+        for name, value in measures.items()
+        if value is not None and math.isfinite(value)
     }
     return Quality(**bins)
+
+
+_LARGEST = 1_000_000  # no measure comes near it; above some 1e308 a rounded one no longer fits a float
 
 
 def _tenth(value: float) -> float:
