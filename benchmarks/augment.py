@@ -17,7 +17,8 @@ import torch
 from gerdata.augment.draw import PICTURE, SOUND
 from gerdata.chance import rng_for
 from gerdata.clip import SAMPLE_RATE_HZ
-from gerdata.learn.data import Form, Item, Ranges, apply_change, audio_tensor, collate, draw_change
+from gerdata.learn.batch import Form, Item, audio_tensor, collate
+from gerdata.learn.change import Ranges, apply_change, draw_change
 from gerdata.recipe import AugmentRecipe, load, recipe_names
 
 FORM = Form(image_px=160, mels=64, segments=5, segment_s=1.0, modality="both")

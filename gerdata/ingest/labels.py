@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gerdata.clip import SPLITS
-from gerdata.dialect import USER_TABLE, Dialect, LabelFolder, LabelTable, with_columns
 from gerdata.errors import LabelError
 from gerdata.ingest.names import ANYWHERE, Names
 from gerdata.ingest.sources import Source
 from gerdata.ingest.tables import find_tables, place, rows_of, shown
 from gerdata.recipe import IngestRecipe
+from gerdata.recipe.dialect import USER_TABLE, Dialect, LabelFolder, LabelTable, with_columns
 
 STEM_LIMIT = 255  # characters of a name that a group pattern is searched in
 _SPLIT_WORDS = {**{name: name for name in SPLITS}, "val": "validation", "valid": "validation", "dev": "validation"}

@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gerdata.dialect import FOLD, SEPARATORS, LabelTable
 from gerdata.errors import LabelError, RejectedInput
 from gerdata.media.address import Address, filesystem_of, open_bytes
+from gerdata.recipe.dialect import FOLD, SEPARATORS, LabelTable
 
 TABLE_LIMIT_BYTES = 256 << 20
 PARQUET_ROWS_LIMIT = 10_000_000

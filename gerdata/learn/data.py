@@ -6,87 +6,27 @@ id) alone, so neither the order of clips nor a resumed run alters it.
 
 import hashlib
 import mmap
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from gerdata.augment.draw import draw_drop, draw_plan
-from gerdata.augment.mask import mask_features
-from gerdata.augment.picture import Picture, PictureOp, render_picture
-from gerdata.augment.plan import AugmentPlan
-from gerdata.augment.sound import SOUND_OPS, Gain, SoundOp, render_sound
 from gerdata.chance import rng_for
 from gerdata.clip import SPLITS, Audio, Frames
 from gerdata.errors import DatasetError
-from gerdata.learn.features import SILENCE_DB, cut_segments, log_mel
+from gerdata.learn.batch import Form, Item, audio_tensor, video_tensor
 from gerdata.learn.metrics import DataKind
 from gerdata.manifest import Header, Row, read_rows
 from gerdata.media.audio import decode_audio
 from gerdata.media.images import decode_jpeg
-from gerdata.recipe import AugmentRecipe
 from gerdata.store.members import decode_structure
 
 CACHE_LIMIT_BYTES = 2 << 30  # a split whose tensors take more is decoded anew each epoch
 HIDDEN_GREY = 128  # what a head is filled with when it is hidden
 
-Modality = Literal["both", "video", "audio"]
 Hide = Literal["none", "heads-and-sound"]
-
-
-@dataclass(frozen=True)
-class Form:
-    """In what form a model takes a clip."""
-
-    image_px: int
-    mels: int
-    segments: int
-    segment_s: float
-    modality: Modality
-
-
-class Item(NamedTuple):
-    """One clip for the model."""
-
-    id: str
-    video: Tensor  # uint8 [T, 3, h, w]
-    audio: Tensor  # float32 dB [S, 1, mels, columns]
-    label: int
-    has_video: bool
-    has_audio: bool
-    sound: Audio | None = None  # the waveform [N], where the split keeps it
-
-
-class Batch(NamedTuple):
-    """B clips for the model."""
-
-    ids: tuple[str, ...]
-    video: Tensor  # uint8 [B, T, 3, h, w]
-    audio: Tensor  # float32 dB [B, S, 1, mels, columns]
-    labels: Tensor  # int64 [B]
-    has_video: Tensor  # bool [B]
-    has_audio: Tensor  # bool [B]
-
-
-class Change(NamedTuple):
-    """What chance decided for one training clip in one epoch."""
-
-    frames: tuple[int, ...]  # which of the kept frames are shown, in their order
-    plan: AugmentPlan
-
-
-class Ranges(NamedTuple):
-    """What a `Change` is drawn from."""
-
-    frames: int  # how many of the kept frames are shown; all of them where there are fewer
-    augment: AugmentRecipe
-    drop_share: float  # of the clips with both senses that lose one
 
 
 class ReleaseSplit(Dataset[Item]):
@@ -195,18 +135,6 @@ def release_fingerprint(release: Path) -> str:
     return digest.hexdigest()
 
 
-def video_tensor(frames: list[Frames], form: Form) -> Tensor:
-    """Frames [H, W, 3] to uint8 [T, 3, h, w], resized to a square by area; the aspect is not kept, as in the papers."""
-    size = (form.image_px, form.image_px)
-    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])  # [T, h, w, 3]
-    return torch.from_numpy(small).permute(0, 3, 1, 2)  # [T, 3, h, w], in memory still h, w, 3
-
-
-def audio_tensor(sound: Audio, form: Form) -> Tensor:
-    """A waveform [N] at 16 kHz to log-mel segments, float32 dB [S, 1, mels, columns]."""
-    return log_mel(cut_segments(torch.from_numpy(sound), form.segments, form.segment_s), form.mels).unsqueeze(1)
-
-
 def hide_heads(frame: Frames, boxes: np.ndarray) -> Frames:
     """A copy of `frame` with every box of `boxes: float32 [P, 4]` filled, rounded outwards; NaN boxes are skipped."""
     height, width = frame.shape[:2]
@@ -216,68 +144,3 @@ def hide_heads(frame: Frames, boxes: np.ndarray) -> Frames:
         top, bottom = max(0, int(np.floor(y0))), min(height, int(np.ceil(y1)))
         covered[top : max(top, bottom), left : max(left, right)] = HIDDEN_GREY
     return covered
-
-
-def draw_change(seed: int, epoch: int, item: Item, ranges: Ranges) -> Change:
-    """Decide what happens to one clip in one epoch. A clip never loses the only modality it has."""
-    rng = rng_for(seed, "change", epoch, item.id)
-    shown = np.sort(rng.permutation(len(item.video))[: ranges.frames])
-    drop = draw_drop(ranges.drop_share, rng, item.has_video, item.has_audio)
-    has = {"has_video": item.has_video, "has_audio": item.has_audio}
-    return Change(tuple(shown.tolist()), draw_plan(ranges.augment, seed, epoch, item.id, drop=drop, **has))
-
-
-def apply_change(item: Item, change: Change, form: Form) -> Item:
-    """The clip after a change, in the same form. A plan with more than gain for the sound needs `item.sound`."""
-    plan, shown = change.plan, item.video[list(change.frames)]  # [shown, 3, h, w]
-    audio = change_sound(item, plan.sound, form)
-    if plan.masks:
-        audio = torch.from_numpy(mask_features(audio[:, 0].numpy(), plan.masks)).unsqueeze(1)
-    return item._replace(
-        video=change_picture(shown, plan.picture) if plan.picture else shown,
-        audio=audio,
-        has_video=item.has_video and plan.drop != "video",
-        has_audio=item.has_audio and plan.drop != "audio",
-        sound=None,
-    )
-
-
-def needs_waveform(augment: AugmentRecipe) -> bool:
-    """Whether a recipe may do more to the sound than make it louder or softer."""
-    return any(getattr(augment, f"{kind.op}_share") > 0 for kind in SOUND_OPS if kind is not Gain)
-
-
-def change_picture(video: Tensor, ops: tuple[PictureOp, ...]) -> Tensor:
-    """uint8 [T, 3, h, w] after `ops`, as the model sees it: the frames are already small and square."""
-    frames = np.ascontiguousarray(video.permute(0, 2, 3, 1).numpy())  # [T, h, w, 3]
-    return torch.from_numpy(render_picture(Picture(frames), ops).frames).permute(0, 3, 1, 2)
-
-
-def change_sound(item: Item, ops: tuple[SoundOp, ...], form: Form) -> Tensor:
-    """The log-mel segments of the clip's sound after `ops`. Gain alone is decibels added, and needs no new spectrogram."""
-    if not ops:
-        return item.audio
-    if all(isinstance(op, Gain) for op in ops):
-        return (item.audio + sum(op.gain_db for op in ops if isinstance(op, Gain))).clamp(min=SILENCE_DB)
-    if item.sound is None:
-        raise ValueError("expected the waveform of the clip: read the split with keep_sound")
-    return audio_tensor(render_sound(item.sound, ops), form)
-
-
-def collate(items: list[Item]) -> Batch:
-    """Items side by side; all of one release have the same shapes."""
-    ids, video, audio, labels, has_video, has_audio, _ = zip(*items, strict=True)
-    return Batch(
-        ids,
-        torch.stack(video),  # [B, T, 3, h, w]
-        torch.stack(audio),  # [B, S, 1, mels, columns]
-        torch.tensor(labels),
-        torch.tensor(has_video),
-        torch.tensor(has_audio),
-    )
-
-
-def batches(order: list[int], size: int) -> Iterator[list[int]]:
-    """`order` in runs of `size`; the last may be shorter."""
-    for start in range(0, len(order), size):
-        yield order[start : start + size]

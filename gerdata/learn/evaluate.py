@@ -8,19 +8,9 @@ import torch
 
 from gerdata.clip import Audio, Frames
 from gerdata.errors import DatasetError
+from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, batches, collate, video_tensor
 from gerdata.learn.cross_attention import CrossAttention
-from gerdata.learn.data import (
-    Batch,
-    Form,
-    Hide,
-    Item,
-    Modality,
-    ReleaseSplit,
-    audio_tensor,
-    batches,
-    collate,
-    video_tensor,
-)
+from gerdata.learn.data import Hide, ReleaseSplit
 from gerdata.learn.metrics import Metrics, measure
 from gerdata.learn.run import Run, load_weights
 from gerdata.recipe import TrainRecipe

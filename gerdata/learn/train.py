@@ -21,18 +21,10 @@ from torch.optim import AdamW
 
 from gerdata.chance import digest_of, rng_for
 from gerdata.errors import DatasetError, GerdataError, InterruptedRun
+from gerdata.learn.batch import batches, collate
+from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
 from gerdata.learn.cross_attention import MIN_SEGMENT, CrossAttention
-from gerdata.learn.data import (
-    Hide,
-    Ranges,
-    ReleaseSplit,
-    apply_change,
-    batches,
-    collate,
-    draw_change,
-    needs_waveform,
-    release_fingerprint,
-)
+from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import form_of, measure_split
 from gerdata.learn.features import check_segment
 from gerdata.learn.run import DONE, Identity, Run, load_weights, resume, save_epoch

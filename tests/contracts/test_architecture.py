@@ -13,7 +13,7 @@ FILES = sorted(HOUSE.rglob("*.py"))
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
     {"clip", "errors", "__init__"},
-    {"manifest", "recipe", "chance", "dialect", "variation"},
+    {"manifest", "recipe", "chance"},
     {"splits", "schemas"},
     {"media"},
     {"store"},
@@ -29,7 +29,7 @@ DOORS = {
     "privacy/avatars.py": {"gerdata.synth.bank", "gerdata.synth.mesh", "gerdata.synth.repertoire"},
 }
 FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-SAME_FLOOR = {("manifest", "chance"), ("recipe", "chance"), ("recipe", "dialect"), ("recipe", "variation")}
+SAME_FLOOR = {("manifest", "chance"), ("recipe", "chance")}
 ONLY_IN = {
     "torch": {"learn", "audit"},
     "ray": {"engine"},

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gerdata.dialect import LabelTable
 from gerdata.errors import LabelError, RecipeError
 from gerdata.ingest import expected
 from gerdata.ingest.expected import Comparison, Expected, compare, expected_names, read_expected
 from gerdata.ingest.labels import Labelled, Told, read_labels, table_places
 from gerdata.ingest.sources import Source, find
 from gerdata.recipe import IngestRecipe, load, recipe_names
+from gerdata.recipe.dialect import LabelTable
 
 
 class Corpus:

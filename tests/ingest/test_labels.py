@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from lying import Lying, lying
 
-from gerdata.dialect import LabelFolder, LabelTable, with_columns
 from gerdata.errors import LabelError, UsageError
 from gerdata.ingest.labels import Labelled, Told, read_labels
 from gerdata.ingest.sources import find
 from gerdata.recipe import IngestRecipe
+from gerdata.recipe.dialect import LabelFolder, LabelTable, with_columns
 
 
 @pytest.fixture

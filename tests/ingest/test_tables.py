@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gerdata.dialect import SEPARATORS, LabelTable
 from gerdata.errors import LabelError
 from gerdata.ingest import tables
 from gerdata.ingest.tables import find_tables, rows_of
+from gerdata.recipe.dialect import SEPARATORS, LabelTable
 
 TABLE = LabelTable(path="t", label="label", group="group", optional=("group",))
 ROWS = [{"file": "1", "label": "2", "group": "g"}, {"file": "3", "label": "", "group": ""}]

@@ -12,17 +12,9 @@ from gerdata.augment.sound import Gain, Hiss, LowPass
 from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError
 from gerdata.learn import data
-from gerdata.learn.data import (
-    Change,
-    Form,
-    Item,
-    Ranges,
-    ReleaseSplit,
-    apply_change,
-    draw_change,
-    hide_heads,
-    needs_waveform,
-)
+from gerdata.learn.batch import Form, Item, Modality, audio_tensor
+from gerdata.learn.change import Change, Ranges, apply_change, draw_change, needs_waveform
+from gerdata.learn.data import ReleaseSplit, hide_heads
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import AugmentRecipe, load
 
@@ -54,7 +46,7 @@ def test_a_clip_without_sound_says_so(release: Path) -> None:
 @pytest.mark.parametrize(
     ("modality", "has"), [("both", (True, True)), ("video", (True, False)), ("audio", (False, True))]
 )
-def test_a_form_of_one_modality_hides_the_other(release: Path, modality: data.Modality, has: tuple[bool, bool]) -> None:
+def test_a_form_of_one_modality_hides_the_other(release: Path, modality: Modality, has: tuple[bool, bool]) -> None:
     item = ReleaseSplit(release, "train", dataclasses.replace(FORM, modality=modality))[0]
     assert (item.has_video, item.has_audio) == has
 
@@ -148,7 +140,7 @@ def test_gain_on_the_spectrogram_is_gain_on_the_sound(release: Path) -> None:
     assert item.sound is not None
     short = apply_change(item, Change((0,), AugmentPlan(sound=(Gain(4.0),))), FORM).audio
     long = apply_change(item, Change((0,), AugmentPlan(sound=(Gain(4.0), LowPass(7900.0)))), FORM).audio  # forces both
-    whole = data.audio_tensor(item.sound * np.float32(10 ** (4 / 20)), FORM)
+    whole = audio_tensor(item.sound * np.float32(10 ** (4 / 20)), FORM)
     assert (short - whole).abs().max() < 1e-3
     assert (long[..., :10, :] - whole[..., :10, :]).abs().max() < 0.1  # the filter leaves the low bands
 

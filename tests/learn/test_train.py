@@ -10,8 +10,9 @@ from torch.nn.functional import cross_entropy
 
 from gerdata.errors import DatasetError, FingerprintError, GerdataError, InterruptedRun, RecipeError
 from gerdata.learn import train as training
+from gerdata.learn.batch import Form, collate
 from gerdata.learn.cross_attention import CrossAttention
-from gerdata.learn.data import Form, ReleaseSplit, collate
+from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.run import Run
 from gerdata.learn.train import exact, lr_at, train
 from gerdata.recipe import AugmentRecipe, TrainRecipe

@@ -248,7 +248,8 @@ def test_verify_finds_maps_without_their_mark(gerdata: Gerdata, workspace: Path,
 
 def test_the_loader_leaves_the_maps_alone(workspace: Path) -> None:
     torch = pytest.importorskip("torch")
-    from gerdata.learn.data import Form, ReleaseSplit
+    from gerdata.learn.batch import Form
+    from gerdata.learn.data import ReleaseSplit
 
     split = ReleaseSplit(workspace / "shards/release", "train", Form(32, 32, 2, 0.4, "both"))
     assert len(split) > 0

@@ -1,10 +1,8 @@
 """How training samples are varied: which changes, to how many, and how far. What `AugmentRecipe` is made of."""
 
-from typing import Annotated
-
 from pydantic import BaseModel, Field, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
+from gerdata.recipe.form import Share
 
 
 class Variation(BaseModel):
