@@ -1,6 +1,6 @@
 """Who is in the picture? Every recipe's picture against all attackers, on procedural people, in one run.
 
-    python benchmarks/faces.py [--people 32] [--each 30] [--markdown]
+    python benchmarks/faces.py [--people 32] [--each 30] [--recipe NAME]
 
 Each person has features, tones and clothes of their own and is drawn anew, lit and placed by lot, in every picture: a
 close one, the head a quarter of the frame's height. Boxes are known, so this measures the ops and not the detectors.
@@ -90,12 +90,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--each", type=int, default=30)
+    parser.add_argument("--recipe", help="this one alone")
     arguments = parser.parse_args()
     print(f"{arguments.people} people, {arguments.each} pictures each, chance {1 / arguments.people:.3f}\n")
     print("| recipe | picture | where | " + " | ".join(COLUMNS) + " | verdict |")
     print("|---" * (len(COLUMNS) + 4) + "|")
     done: dict[str, str] = {}
-    for path in sorted(RECIPES.glob("*.toml")):
+    for path in sorted(RECIPES.glob(f"{arguments.recipe or '*'}.toml")):
         recipe = ProtectRecipe.model_validate(tomllib.loads(path.read_text()))
         if recipe.frame_op in done:
             print(f"| `{path.stem}` | {recipe.frame_op} | as `{done[recipe.frame_op]}` |" + " |" * (len(COLUMNS) + 1))

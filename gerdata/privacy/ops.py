@@ -15,6 +15,7 @@ import numpy as np
 from gerdata.clip import Audio, Frames
 from gerdata.people.scan import HeadScan
 from gerdata.people.tracks import Look, Tracks
+from gerdata.privacy.features import FeaturesOnly
 from gerdata.privacy.heads import BlurHeads, PixelateHeads, RemoveHeads, ReplaceHeads
 from gerdata.privacy.silhouettes import RemovePeople
 from gerdata.privacy.voices import Bed, BedDynamic, McAdamsVoice, Numbers, Steps, VocodeVoice
@@ -99,7 +100,7 @@ class RawVoice:
         return None
 
 
-FRAME_OPS = (RemoveHeads, ReplaceHeads, RemovePeople, BlurHeads, PixelateHeads, ShrinkFrame, RawFrame)
+FRAME_OPS = (RemoveHeads, ReplaceHeads, RemovePeople, BlurHeads, PixelateHeads, ShrinkFrame, FeaturesOnly, RawFrame)
 VOICE_OPS = (Mute, Steps, Bed, BedDynamic, Numbers, VocodeVoice, McAdamsVoice, RawVoice)
 PRIVACY_OPS = (*FRAME_OPS, *VOICE_OPS)
 
@@ -131,6 +132,8 @@ def frame_op_of(recipe: ProtectRecipe) -> FrameOp:
             return PixelateHeads(recipe.pixelate_blocks, scan)
         case "shrink_frame":
             return ShrinkFrame(recipe.shrink_px)
+        case "features_only":
+            return FeaturesOnly()
         case "raw_frame":
             return RawFrame()
 

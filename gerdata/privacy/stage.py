@@ -29,6 +29,7 @@ _FRAMES = {
     "blur_heads": "heads blurred",
     "pixelate_heads": "heads pixelated",
     "shrink_frame": "frames reduced to a few pixels, large faces may still be recognised",
+    "features_only": "frames as 784 coarse numbers each",
     "raw_frame": "frames as they are",
 }
 _SOUNDS = {
@@ -64,7 +65,7 @@ def job_of(
         raise UsageError(f"{ingested.root}: expected an ingested dataset, this is one of '{header.stage}'")
     if recipe.strength != "removing" and recipe.strength not in accepts:
         left = (
-            "leaves faces or voices as they are"
+            "leaves faces or voices, or what people may be recognised by"
             if recipe.strength == "raw"
             else "only makes faces or voices less plain"
         )
@@ -146,6 +147,11 @@ def protection_of(name: str, recipe: ProtectRecipe) -> str:
 def notice_of(recipe: ProtectRecipe) -> str:
     """One sentence for everyone who meets the data."""
     pose = ", maps of all people's limbs (pose released)" if recipe.structure == "heatmaps" else ""
+    if recipe.strength == "raw" and recipe.frame_op == "features_only" and recipe.voice_op != "raw_voice":
+        return (
+            f"NOT OBFUSCATED until an audit says otherwise: {_FRAMES['features_only']}, {_SOUNDS[recipe.voice_op]}{pose}; "
+            "people may be recognised by such numbers"
+        )
     if recipe.strength == "raw":
         return f"NOT OBFUSCATED: faces or voices of real people are in these data{pose}"
     read = _ESTIMATED if recipe.reads_expressions else ""

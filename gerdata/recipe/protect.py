@@ -13,7 +13,14 @@ class ProtectRecipe(Recipe):
     """What is done to picture and sound before anything leaves the raw data's place."""
 
     frame_op: Literal[
-        "remove_heads", "replace_heads", "remove_people", "blur_heads", "pixelate_heads", "shrink_frame", "raw_frame"
+        "remove_heads",
+        "replace_heads",
+        "remove_people",
+        "blur_heads",
+        "pixelate_heads",
+        "shrink_frame",
+        "features_only",
+        "raw_frame",
     ]
     voice_op: Literal["mute", "steps", "bed", "bed_dynamic", "numbers", "vocode_voice", "mcadams_voice", "raw_voice"]
     min_score: float = Field(0.25, gt=0, lt=1)  # of a head in any frame; lower finds more, and more that is none
@@ -38,16 +45,17 @@ class ProtectRecipe(Recipe):
 
     @property
     def strength(self) -> Literal["removing", "cosmetic", "raw"]:
-        """What the weaker of the two ops does: information is gone for good, or only less plain, or all there."""
+        """What the weaker of the two ops does: information is gone for good, or only less plain, or there until an audit says
+        otherwise."""
         ops = {self.frame_op, self.voice_op}
-        if ops & {"raw_frame", "raw_voice"}:
+        if ops & {"raw_frame", "raw_voice", "features_only"}:
             return "raw"
         return "cosmetic" if ops & COSMETIC_OPS else "removing"
 
     @property
     def follows_heads(self) -> bool:
         """Whether the frame op itself needs to know where heads are."""
-        return self.frame_op not in ("shrink_frame", "raw_frame")
+        return self.frame_op not in ("shrink_frame", "features_only", "raw_frame")
 
     @property
     def looks_for_heads(self) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gerdata.people.scan import HeadScan
 from gerdata.people.tracks import Tracks
+from gerdata.privacy.features import FeaturesOnly
 from gerdata.privacy.heads import FILL, BlurHeads, PixelateHeads, RemoveHeads, grown
 from gerdata.privacy.ops import FRAME_OPS, PRIVACY_OPS, VOICE_OPS, Mute, RawFrame, ShrinkFrame
 from gerdata.privacy.silhouettes import RemovePeople
@@ -73,7 +74,7 @@ def test_an_op_that_looks_for_nobody_reads_no_frame() -> None:
         raise AssertionError("read a frame")
         yield
 
-    for op in (ShrinkFrame(32), RawFrame()):
+    for op in (ShrinkFrame(32), FeaturesOnly(), RawFrame()):
         assert op.scan(stream()).heads.shape == Tracks.empty().heads.shape
 
 
