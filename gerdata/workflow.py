@@ -129,7 +129,8 @@ def write_clips(folder: Path, n: int, recipe: SynthRecipe, seed: int, pictures: 
         if not path.exists():
             times_s = (np.arange(round(recipe.duration_s * FPS)) + 0.5) / FPS
             temporary = path.with_suffix(".part")
-            write_clip(temporary, studio.film(plan, times_s).frames, FPS, studio.record(plan))
+            shown, sound = studio.clip(plan, times_s)
+            write_clip(temporary, shown.frames, FPS, sound)
             temporary.replace(path)
         rows.writerow([path.name, plan.label])
     labels = folder / "labels.csv"

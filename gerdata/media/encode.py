@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 
 from gerdata.clip import SAMPLE_RATE_HZ, Audio, Frames
 
@@ -12,10 +13,11 @@ X264 = {"crf": "20", "preset": "veryfast", "x264-params": "no-mbtree=1"}  # with
 
 
 def write_clip(path: Path, frames: Iterable[Frames], fps: int, audio: Audio) -> None:
-    """An MP4 of `uint8 [H, W, 3]` frames (even sizes) at `fps` with `float32 [N]` sound at 16 kHz mono."""
+    """An MP4 of `uint8 [H, W, 3]` frames (even sizes) at `fps` with 16-kHz sound: `float32 [N]`, or left and right `[2, N]`."""
+    layout, channels = ("mono", audio[None]) if audio.ndim == 1 else ("stereo", audio)
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         video = None
-        sound = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
+        sound = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
         for number, frame in enumerate(frames):
             if video is None:
                 video = container.add_stream("libx264", rate=fps, options=X264)
@@ -27,7 +29,7 @@ def write_clip(path: Path, frames: Iterable[Frames], fps: int, audio: Audio) -> 
             container.mux(video.encode(picture))
         if video is not None:
             container.mux(video.encode(None))
-        block = av.AudioFrame.from_ndarray(audio[None], format="fltp", layout="mono")
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), format="fltp", layout=layout)
         block.sample_rate, block.pts, block.time_base = SAMPLE_RATE_HZ, 0, Fraction(1, SAMPLE_RATE_HZ)
         container.mux(sound.encode(block))
         container.mux(sound.encode(None))

@@ -18,7 +18,7 @@ from gerdata.synth.collage import Collage, plan_collage
 from gerdata.synth.compose import Shown, render_gathering
 from gerdata.synth.deck import AvatarDeck, Deck, PictureDeck
 from gerdata.synth.gathering import Gathering, plan_gathering, salience_of_plan
-from gerdata.synth.mixture import render_audio
+from gerdata.synth.mixture import render_audio, render_stems
 from gerdata.synth.pasting import render_collage
 from gerdata.synth.picturebank import Photo, PictureBank, open_pictures
 from gerdata.synth.render import render_frames
@@ -26,6 +26,8 @@ from gerdata.synth.repertoire import BankPlan
 from gerdata.synth.rule import judge
 from gerdata.synth.scene import ScenePlan, plan_scene
 from gerdata.synth.soundbank import SoundBank
+from gerdata.synth.stereo import places_of, spread
+from gerdata.synth.vocal import Signal
 
 Plan = ScenePlan | Gathering | Collage
 IN_VIEW = 0.5  # of a face, over all frames on the average, from which on its feeling counts as known to a viewer
@@ -71,6 +73,13 @@ class Studio:
     def record(self, plan: Plan) -> Audio:
         """The sound, `float32 [N]` at 16 kHz mono."""
         return render_audio(plan, self.sounds)
+
+    def clip(self, plan: Plan, times_s: npt.NDArray[np.float64]) -> tuple[Shown, Signal]:
+        """What a viewer gets: the picture at `times_s`, and the sound in two channels `float32 [2, N]`, each event from where
+        who makes it is seen."""
+        shown = self.film(plan, times_s)
+        places = places_of(shown.structure.heads, shown.frames.shape[2])
+        return shown, spread(plan, render_stems(plan, self.sounds), places)
 
     def _deck(self) -> Deck:
         """What collages are made of: the pictures, where there are any of people."""
