@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from gerdata.manifest import Header
-from gerdata.shards.release import members_of
+from gerdata.shards.parents import members_of
 from gerdata.store.members import suffixes
 
 PARENTS = {
