@@ -1,7 +1,7 @@
 """`croissant.json`: the release in the words of Croissant 1.1 (MLCommons), with its responsible-AI fields and PROV-O.
 
-Two record sets: `samples`, the rows, with their media where shards are Parquet; and for tars `frames` and `sounds`, each
-file of theirs with the key of its sample. Splits and classes are sets of their own that rows refer to.
+`samples` are the rows, with their media where shards are Parquet; beside tars each kind of file is a record set of its own
+(`jpg`, `flac`, ...), every file with the key of its sample. Splits and classes are sets that rows refer to.
 """
 
 import json
@@ -139,10 +139,8 @@ def _distribution(header: Header, sums: Mapping[str, str], sizes: Mapping[str, i
         }
         for name in sums
     ]
-    rows = [name for name in sums if name.startswith("data/")] or [
-        name for name in sums if name.startswith("manifest/")
-    ]
-    files.append(_set("rows", rows, "*.parquet", _PARQUET))
+    rows = "data" if any(name.startswith("data/") for name in sums) else "manifest"
+    files.append(_set("rows", [], f"{rows}/*.parquet", _PARQUET))
     tars = [name for name in sums if name.endswith(".tar")]
     for kind in _kinds(header) if tars else ():
         files.append(_set(f"{kind}-files", tars, f"*.{kind}", _KINDS[kind]))
