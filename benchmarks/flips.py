@@ -64,7 +64,9 @@ def sweep(release: Path, n: int, seed: int) -> None:
         if not findings:
             print(f"not found: {name}, byte {at}, bit {bit}")
     told = ", ".join(f"{kind} {found[kind]}/{tried[kind]}" for kind in sorted(tried))
-    print(f"{release.name}: {found.total()} of {n} found ({told}); {named} of {of_samples} in a sample's bytes named it")
+    print(
+        f"{release.name}: {found.total()} of {n} found ({told}); {named} of {of_samples} in a sample's bytes named it"
+    )
 
 
 def main() -> None:
