@@ -133,7 +133,7 @@ def _with_points(text: str) -> str:
 
 
 def _front_matter(header: Header, held: Sequence[str], n_synthetic: int, n: int) -> list[str]:
-    kind = header.recipe.get("format", "webdataset")
+    kind = header.recipe.get("format", "webdataset") if header.members else "parquet"
     tags = ["group-emotion-recognition", kind] + (["synthetic"] if n_synthetic == n else [])
     licence = header.recipe.get("licence")
     return [

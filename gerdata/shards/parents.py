@@ -19,7 +19,7 @@ QUARANTINED = ("residual-face", "open-track", "voice-left", "detector-failed")
 
 @dataclass(frozen=True)
 class Parents:
-    """Finished datasets in the order they were named; `terms` by their number."""
+    """Finished datasets, those of real people first; `terms` by their number."""
 
     datasets: tuple[Dataset, ...]
     headers: tuple[Header, ...]
@@ -27,7 +27,11 @@ class Parents:
 
     @classmethod
     def open(cls, datasets: Sequence[Dataset], recipe: ShardRecipe) -> "Parents":
-        """`UsageError` where they do not fit into one release, or terms name none of them."""
+        """In an order of their own, whatever that in which they were named. `UsageError` where they do not fit into one
+        release, or terms name none of them."""
+        if len({one.root.resolve() for one in datasets}) != len(datasets):
+            raise UsageError("a dataset is named twice; name each once")
+        datasets = sorted(datasets, key=lambda one: (one.header().stage, sha256_of_file(one.root / HEADER)))
         headers = tuple(one.header() for one in datasets)
         _check_alike(datasets, headers)
         number_of = {one.root.resolve().name: number for number, one in enumerate(datasets)}
@@ -36,8 +40,8 @@ class Parents:
                 raise UsageError(f"terms of {terms.of}: no such dataset here; there are {', '.join(sorted(number_of))}")
         return cls(tuple(datasets), headers, {number_of[one.of]: one for one in recipe.terms})
 
-    def pool(self) -> list[Chosen]:
-        """All their samples."""
+    def pool(self, mode: str) -> list[Chosen]:
+        """All their samples. `UsageError` where their frames are not of one size, or of an odd one for a video."""
         pool = [
             Chosen(row.clip, number, str(row.shard), row.member_offset, row.member_length)
             for number, dataset in enumerate(self.datasets)
@@ -48,6 +52,8 @@ class Parents:
             raise UsageError(
                 f"frames of sizes {sorted(sizes)} do not fit into one release; make all with the same frame_px"
             )
+        if mode == "video" and any(height % 2 or width % 2 for height, width in sizes):
+            raise UsageError(f"mode video: frames of {sorted(sizes)} are odd; a video has even sizes, set frame_px so")
         return pool
 
     def told(self, number: int, audits: Path) -> dict[str, str]:
@@ -60,10 +66,11 @@ class Parents:
             "protection": header.protection,
             "audit": "\n".join(audit.lines()) if audit else "",
             "recipe": json.dumps(header.recipe, separators=(",", ":")),
-            "seed": str(header.seed),
         }
         if header.stage == "protect":
             told["quarantined"] = quarantined(header)
+        else:
+            told["seed"] = str(header.seed)  # with the recipe, all that the samples were made from
         if coverage:
             told["coverage"] = "\n".join(coverage.lines())
         if (terms := self.terms.get(number)) is not None:

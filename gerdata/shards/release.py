@@ -68,7 +68,7 @@ def job_of(
         raise UsageError("--media-free has no media, so it has no mode; leave out mode = video")
     parents = Parents.open(datasets, recipe)
     if given is not None:
-        planned, pool = matched(given, parents.pool(), private, to.name), given.pool
+        planned, pool = matched(given, parents.pool(recipe.mode), private, to.name), given.pool
     else:
         planned, pool = _planned(parents, to, recipe, seed, private)
     used = sorted({one.parent for one, _ in planned if one.parent >= 0})
@@ -83,7 +83,7 @@ def job_of(
         stage="shard",
         worker="gerdata.shards.work:ShardWorker",
         settings={
-            "parents": [str(one.root.absolute()) for one in datasets],
+            "parents": [str(one.root.absolute()) for one in parents.datasets],
             "parent_members": [list(header.members) for header in parents.headers],
             "members": list(members),
         },
@@ -107,7 +107,7 @@ def _planned(
     parents: Parents, to: Target, recipe: ShardRecipe, seed: int, private: Private
 ) -> tuple[list[tuple[Chosen, Item]], Pool]:
     """What the recipe chooses, in its order and under its new names."""
-    selected = select(parents.pool(), recipe, parents.terms, seed, is_free=to.is_media_free)
+    selected = select(parents.pool(recipe.mode), recipe, parents.terms, seed, is_free=to.is_media_free)
     chosen = order(selected.chosen, lambda name: private.pseudonym("order", to.name, seed, name))
     planned = []
     for one in chosen:

@@ -17,7 +17,7 @@ from gerdata.errors import DatasetError
 from gerdata.manifest import Header, Row, clip_to_json, sample_sha256
 from gerdata.store.dataset import Dataset
 from gerdata.store.members import ROW, VIDEO, decode, decode_clip, is_member
-from gerdata.store.parquet import NOT_TWICE, PARQUET, walk_shard
+from gerdata.store.parquet import NOT_TWICE, PARQUET, rows_in, walk_shard
 from gerdata.store.tar import walk
 
 DECODE_LIMIT_S = 60.0
@@ -76,6 +76,7 @@ def _parquet(dataset: Dataset, header: Header, shard: str, rows: Sequence[Row]) 
     """The rows of a Parquet shard: the same samples in order, the same bytes where the manifest says, the same columns."""
     n = 0
     try:
+        there = rows_in(dataset.root / shard)
         for row, (flat, media, names) in zip(rows, walk_shard(dataset.root / shard, header.members), strict=False):
             n += 1
             where = f"{shard} {row.clip.id}"
@@ -89,14 +90,8 @@ def _parquet(dataset: Dataset, header: Header, shard: str, rows: Sequence[Row]) 
     except (DatasetError, OSError) as error:
         yield Finding(shard, str(error))
         return
-    if n != len(rows) or n != _rows_in(dataset, shard):
-        yield Finding(shard, f"{_rows_in(dataset, shard)} rows for {len(rows)} of the manifest")
-
-
-def _rows_in(dataset: Dataset, shard: str) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(dataset.root / shard).num_rows)
+    if not n == len(rows) == there:
+        yield Finding(shard, f"{there} rows for {len(rows)} of the manifest")
 
 
 def _samples(dataset: Dataset, header: Header, rows: Iterable[Row], decoded: Decode) -> Iterator[Finding]:

@@ -109,7 +109,7 @@ def walk_shard(path: Path, suffixes: Sequence[str]) -> Iterator[tuple[dict[str, 
     `DatasetError` where the file is not Parquet, or its columns are not those of a shard.
     """
     schema = schema_of(suffixes)
-    try:
+    with _translated(path):
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(schema):
                 odd = sorted(set(file.schema_arrow.names) ^ set(schema.names)) or ["types"]
@@ -118,8 +118,22 @@ def walk_shard(path: Path, suffixes: Sequence[str]) -> Iterator[tuple[dict[str, 
                 for flat in batch.to_pylist():
                     media = [flat.pop(column_of(suffix)) for suffix in suffixes]
                     yield flat, [_bytes_of(one) for one in media], [_path_of(one) for one in media]
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise DatasetError(f"{path.name}: not a shard that can be read ({str(error).splitlines()[0][:200]})") from None
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a Parquet file says it has; `DatasetError` where it is none."""
+    with _translated(path):
+        return int(pq.read_metadata(path).num_rows)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """What pyarrow raises at a flipped bit is of many kinds."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DatasetError(f"{path.name}: not a shard that can be read ({why})") from None
 
 
 def _type_of(suffix: str) -> pa.DataType:
