@@ -125,4 +125,5 @@ def _as_before(given: "Given", shared: Work, asked: list[str]) -> "tuple[ShardRe
         recipe = ShardRecipe.model_validate(header.recipe)
     except ValueError as error:
         raise DatasetError(f"the release's recipe is none of shard ({str(error).splitlines()[0]})") from None
-    return recipe, header.fingerprint.get("release", ""), header.seed, header.fingerprint.get("date")
+    date = header.fingerprint.get("date")
+    return recipe, header.fingerprint.get("release", ""), header.seed, date_of(date) if date is not None else None

@@ -34,9 +34,11 @@ def wav_of_flac(data: bytes, mark: str = "") -> bytes:
         samples, rate = file.read(dtype="int16"), file.samplerate
     out = io.BytesIO()
     with soundfile.SoundFile(out, "w", rate, 1, format="WAV", subtype="PCM_16") as file:
-        if mark:
-            file.comment = mark
         file.write(samples)
+        if mark:
+            file.comment = (
+                mark  # now, so that it lies behind the samples, which then begin at byte 44 as in any plain WAV
+            )
     return out.getvalue()
 
 

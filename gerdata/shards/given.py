@@ -17,6 +17,7 @@ from gerdata.manifest import CLIP_COLUMNS, Header, Pool, Row, clip_to_json, read
 from gerdata.shards.choose import Chosen
 from gerdata.shards.names import LABELS, item_of, name_in
 from gerdata.store.dataset import Dataset, rows_of
+from gerdata.store.members import is_key
 from gerdata.store.private import Private
 
 _RENAMED = ("id", "group", "split")
@@ -81,6 +82,8 @@ def _ordered(rows: Sequence[Row], header: Header | None, path: Path) -> Given:
     ]
     if odd := [row.clip.id for row in rows if row.clip.split not in SPLITS]:
         raise UsageError(f"{path}: row {odd[0]} has no split; one of {', '.join(SPLITS)} is needed")
+    if odd := [row.clip.id for row in rows if not (is_key(row.clip.id) and is_key(row.clip.group))]:
+        raise UsageError(f"{path}: row {odd[0][:64]!r} has a name that no sample has")
     if len({row.clip.id for row in rows}) != len(rows):
         raise UsageError(f"{path}: an id is in it twice")
     return Given(tuple(row for split in SPLITS for row in rows if row.clip.split == split), header)

@@ -24,6 +24,7 @@ STRUCTURE, LIMBS = "structure.npz", "limbs.npz"
 VIDEO, FLAC, WAV, ROW = "mp4", "flac", "wav", "json"
 POSE_RELEASED = "(pose released)"  # marks the protection of all that holds LIMBS of real people
 STRUCTURE_LIMIT_BYTES = 64 << 20
+_KEY = re.compile(r"[a-z0-9-]{1,64}")
 _MEMBER = re.compile(r"[a-z0-9-]+\.(?:f[0-9]{2,3}\.jpg|mp4|flac|wav|json|structure\.npz|limbs\.npz)")
 _OF_STRUCTURE = ("heads", "bodies", "faces")
 _OF_LIMBS = ("maps", "has_people")
@@ -45,6 +46,11 @@ def as_released(members: Sequence[str], mode: str, audio: str) -> tuple[str, ...
 def is_member(name: str) -> bool:
     """Whether anything of this name may be in a shard at all. Nothing that is unpickled, run or linked has one of them."""
     return bool(_MEMBER.fullmatch(name))
+
+
+def is_key(name: str) -> bool:
+    """Whether a sample may be called so: nothing in it leads anywhere, and it has no dot."""
+    return bool(_KEY.fullmatch(name))
 
 
 def encode(sample: Sample, jpeg_quality: int) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from gerdata.manifest import LEFT_OUT, MANIFEST_SCHEMA, REASONS, REJECTS_SCHEMA,
 from gerdata.store import checksums
 from gerdata.store.contents import Finding, check_contents
 from gerdata.store.dataset import HEADER, MANIFEST, REJECTS, Dataset, sha256_of_file
-from gerdata.store.members import LIMBS, POSE_RELEASED, STRUCTURE, as_released, suffixes
+from gerdata.store.members import LIMBS, POSE_RELEASED, STRUCTURE, as_released, is_key, suffixes
 from gerdata.store.plans import assets_of
 
 __all__ = ["Finding", "verify"]
@@ -126,6 +126,8 @@ def _columns(path: Path, schema: pa.Schema) -> Iterator[Finding]:
 def _of_split(rows: list[Row], split: str) -> Iterator[Finding]:
     """A table is of its split, and in the order of its shards."""
     for row in rows:
+        if not (is_key(row.clip.id) and is_key(row.clip.group)):
+            yield Finding(f"{split}.parquet", f"row {row.clip.id[:64]!r} has a name that no sample has")
         if row.clip.split != split:
             yield Finding(row.clip.id, f"its row says {row.clip.split}, and is in the table of {split}")
     places = [(str(row.shard), row.member_offset) for row in rows if row.shard is not None]

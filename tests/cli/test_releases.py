@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import Gerdata
@@ -291,6 +292,17 @@ def test_a_table_of_rows_alone_names_what_is_made(made: Path, gerdata: Gerdata, 
     assert ran.code == 0, ran.err
     assert [row["id"] for row in rows(tmp_path / "few")] == table["id"].to_pylist()
     assert gerdata("verify", tmp_path / "few").code == 0
+
+
+def test_rows_that_lead_out_of_a_release_are_refused(made: Path, gerdata: Gerdata, tmp_path: Path) -> None:
+    table = pq.read_table(made / "shards/tars/manifest/train.parquet").to_pylist()
+    drawn = next(row for row in table if row["is_synthetic"])
+    pq.write_table(pa.Table.from_pylist([drawn | {"id": "../../escape"}]), tmp_path / "odd.parquet")
+    words = ("--workspace", made, "--quiet", "--from-manifest", tmp_path / "odd.parquet", "--out", tmp_path / "out")
+    ran = gerdata("shard", *words)
+    assert ran.code == 2
+    assert "a name that no sample has" in ran.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_groups_can_be_dropped_and_the_card_says_so(made: Path, gerdata: Gerdata, tmp_path: Path) -> None:
