@@ -11,7 +11,8 @@ from gerdata.shards.choose import Chosen
 from gerdata.store.tar import BLOCK
 
 MB = 1_000_000
-_ROW_BYTES = 64  # that a row may grow by when it gets its new names
+_ROW_BYTES = BLOCK  # that a row may grow by when it gets its new names
+_END_BYTES = 2 * BLOCK  # of a tar
 _WAV_BYTES_S = 32_000
 
 
@@ -47,7 +48,7 @@ def runs_of(sizes: Sequence[int], recipe: ShardRecipe) -> list[int]:
     """How many samples each shard holds, for samples of `sizes` bytes in their order."""
     if not sizes:
         return []
-    most = recipe.max_shard_mb * MB if recipe.max_shard_mb is not None else math.inf
+    most = max(1, recipe.max_shard_mb * MB - _END_BYTES) if recipe.max_shard_mb is not None else math.inf
     n = max(math.ceil(len(sizes) / recipe.samples_per_shard), min(recipe.min_shards, len(sizes)))
     n = max(n, min(len(sizes), math.ceil(sum(sizes) / most)))
     while n < len(sizes):

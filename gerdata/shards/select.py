@@ -10,7 +10,7 @@ from gerdata.errors import AccountError, UsageError
 from gerdata.manifest import FLAGS, LEFT_OUT, Pool
 from gerdata.recipe import ShardRecipe, Terms
 from gerdata.shards.choose import Chosen, mix, split_synthetic
-from gerdata.store.plans import licences_of
+from gerdata.store.plans import has_photo, licences_of
 
 _BOUNDS = (  # key of the recipe, field of the quality
     ("min_brightness", "brightness"),
@@ -98,7 +98,8 @@ def licences_known(clip: Clip, terms: Terms | None) -> tuple[str, ...]:
 def _is_licensed(clip: Clip, terms: Terms | None, taken: Sequence[str]) -> bool:
     """Drawn people are nobody's: a synthetic sample without pictures needs no licence of anybody."""
     known = licences_known(clip, terms)
-    is_drawn = clip.is_synthetic and not known and "not obfuscated" not in clip.protection
+    has_pictures = has_photo(clip.plan) or "not obfuscated" in clip.protection
+    is_drawn = clip.is_synthetic and not known and not has_pictures
     return is_drawn or (bool(known) and set(known) <= set(taken))
 
 

@@ -27,6 +27,11 @@ def _assets_of(plan: str) -> frozenset[str]:
     return frozenset(told)
 
 
+def has_photo(plan: str | None) -> bool:
+    """Whether a photograph is in the picture."""
+    return any(asset.startswith("photo ") for asset in assets_of(plan))
+
+
 def licences_of(plan: str | None) -> tuple[str, ...]:
     """Licences of the pictures that a sample was made of, sorted; empty where it was made of none, or of unlicensed ones."""
     found = _object(plan).get("licences") if plan is not None else None

@@ -307,10 +307,25 @@ def test_rows_that_lead_out_of_a_release_are_refused(made: Path, gerdata: Gerdat
 
 def test_groups_can_be_dropped_and_the_card_says_so(made: Path, gerdata: Gerdata, tmp_path: Path) -> None:
     out = tmp_path / "alone"
-    words = ("--workspace", made, "--quiet", "--release", "alone", *RATE, "--drop-groups", "--date", "2026-03-04")
+    small = ("--set", "max_shard_mb=0.06")
+    words = (
+        "--workspace",
+        made,
+        "--quiet",
+        "--release",
+        "alone",
+        *RATE,
+        "--drop-groups",
+        "--date",
+        "2026-03-04",
+        *small,
+    )
     assert gerdata("shard", *words, "--out", out).code == 0
     told = [row for split in ("train", "validation", "test") for row in rows(out, split)]
     assert len({row["group"] for row in told}) == len(told)
+    sizes = [path.stat().st_size for path in out.glob("train/*.tar")]
+    assert len(sizes) > 1
+    assert max(sizes) <= 60_000
     text = (out / "README.md").read_text()
     assert "every sample is a group of its own" in text
     assert "- date: 2026-03-04" in text

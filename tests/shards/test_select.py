@@ -62,6 +62,8 @@ def test_what_terms_exclude_and_what_nobody_licensed() -> None:
     assert reason_against(drawn, None, ShardRecipe(licences=("EULA",))) is None
     pictures = clip(is_synthetic=True, plan=json.dumps({"licences": ["CC0-1.0", "all rights reserved"]}))
     assert reason_against(pictures, None, ShardRecipe(licences=("CC0-1.0",))) == "licence"
+    photo = clip(is_synthetic=True, plan=json.dumps({"photo": {"bank": "b", "number": 3}}))
+    assert reason_against(photo, None, ShardRecipe(licences=("CC0-1.0",))) == "licence"
     cut = clip(is_synthetic=True, protection="collage of given pictures (not obfuscated)")
     assert reason_against(cut, None, ShardRecipe(licences=("CC0-1.0",))) == "licence"
 
