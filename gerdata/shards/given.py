@@ -17,7 +17,7 @@ from gerdata.manifest import CLIP_COLUMNS, Header, Pool, Row, clip_to_json, read
 from gerdata.shards.choose import Chosen
 from gerdata.shards.names import LABELS, item_of, name_in
 from gerdata.store.dataset import Dataset, rows_of
-from gerdata.store.members import is_key
+from gerdata.store.members import LIMBS, POSE_RELEASED, STRUCTURE, is_key
 from gerdata.store.private import Private
 
 _RENAMED = ("id", "group", "split")
@@ -35,6 +35,15 @@ class Given:
         """What the earlier release was chosen from; the rows themselves where nobody knows."""
         told = self.header.pool if self.header is not None else None
         return told or Pool(clips=len(self.rows), chosen=len(self.rows), left_out={})
+
+    def members(self, here: Sequence[str]) -> tuple[str, ...]:
+        """The members of the earlier release, of those that the datasets here have: where real people were in it, structure was
+        not, and their limb maps only where that was marked."""
+        had_people = self.header is not None and any(one["stage"] == "protect" for one in self.header.parents)
+        if self.header is None or not had_people:
+            return tuple(here)
+        instead = [LIMBS] if POSE_RELEASED in self.header.protection else []
+        return tuple(one for name in here for one in (instead if name == STRUCTURE else [name]))
 
     def fingerprint(self) -> dict[str, str]:
         """What a table alone adds to a release's fingerprint; a whole release is known by its own."""

@@ -26,7 +26,7 @@ class Parents:
     terms: Mapping[int, Terms]
 
     @classmethod
-    def open(cls, datasets: Sequence[Dataset], recipe: ShardRecipe) -> "Parents":
+    def open(cls, datasets: Sequence[Dataset], recipe: ShardRecipe, *, needs_all: bool = True) -> "Parents":
         """In an order of their own, whatever that in which they were named. `UsageError` where they do not fit into one
         release, or terms name none of them."""
         if len({one.root.resolve() for one in datasets}) != len(datasets):
@@ -36,9 +36,9 @@ class Parents:
         _check_alike(datasets, headers)
         number_of = {one.root.resolve().name: number for number, one in enumerate(datasets)}
         for terms in recipe.terms:
-            if terms.of not in number_of:
+            if needs_all and terms.of not in number_of:
                 raise UsageError(f"terms of {terms.of}: no such dataset here; there are {', '.join(sorted(number_of))}")
-        return cls(tuple(datasets), headers, {number_of[one.of]: one for one in recipe.terms})
+        return cls(tuple(datasets), headers, {number_of[one.of]: one for one in recipe.terms if one.of in number_of})
 
     def pool(self, mode: str) -> list[Chosen]:
         """All their samples. `UsageError` where their frames are not of one size, or of an odd one for a video."""
@@ -65,6 +65,7 @@ class Parents:
             "stage": header.stage,
             "protection": header.protection,
             "audit": "\n".join(audit.lines()) if audit else "",
+            "samples": str(header.counts.written),
             "recipe": json.dumps(header.recipe, separators=(",", ":")),
         }
         if header.stage == "protect":

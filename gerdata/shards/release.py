@@ -18,6 +18,7 @@ from gerdata.shards.cuts import cuts_of
 from gerdata.shards.given import Given, matched
 from gerdata.shards.names import renamed
 from gerdata.shards.parents import Parents, members_of
+from gerdata.shards.recipes import recipes_of
 from gerdata.shards.select import select
 from gerdata.store.checksums import CHECKSUMS, checksums_of
 from gerdata.store.commit import make_folder, write_atomic
@@ -25,6 +26,7 @@ from gerdata.store.dataset import Dataset, sha256_of_file
 from gerdata.store.members import as_released
 from gerdata.store.private import Private
 
+RECIPES = "recipes"
 MEDIA_FREE = "rows and plans alone, no media"
 
 
@@ -66,7 +68,7 @@ def job_of(
         raise UsageError(f"--release {to.name}: expected up to 64 letters, digits, dots, dashes and underscores")
     if recipe.mode == "video" and to.is_media_free:
         raise UsageError("--media-free has no media, so it has no mode; leave out mode = video")
-    parents = Parents.open(datasets, recipe)
+    parents = Parents.open(datasets, recipe, needs_all=given is None)
     if given is not None:
         planned, pool = matched(given, parents.pool(recipe.mode), private, to.name), given.pool
     else:
@@ -76,7 +78,8 @@ def job_of(
         raise UsageError(f"{', '.join(str(one.root) for one in datasets)}: no samples to make a release of")
     told = {number: parents.told(number, to.audits) for number in used}
     headers = [parents.headers[number] for number in used]
-    members = () if to.is_media_free else as_released(members_of(headers), recipe.mode, recipe.audio)
+    held = given.members(members_of(headers)) if given is not None else members_of(headers)
+    members = () if to.is_media_free else as_released(held, recipe.mode, recipe.audio)
     notices = dict.fromkeys(header.notice for header in headers)
     return Job(
         dataset=Dataset(to.root),
@@ -149,6 +152,10 @@ def publish(dataset: Dataset, header: Header, rows: list[Row]) -> None:
     clips = [row.clip for row in written]
     write_atomic(dataset.root / "README.md", card(header, clips).encode())
     write_atomic(dataset.root / "croissant.json", croissant(header, clips, sums, sizes).encode())
+    if not header.members:
+        make_folder(dataset.root / RECIPES)
+        for name, text in recipes_of(header).items():
+            write_atomic(dataset.root / RECIPES / name, text.encode())
     write_atomic(dataset.root / CHECKSUMS, checksums_of(dataset.root, header.to_bytes(), sums).encode())
     for path in sorted(dataset.parts.glob("*.parquet")):
         path.unlink()

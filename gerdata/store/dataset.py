@@ -160,7 +160,7 @@ def remove(dataset: Dataset) -> None:
     """Remove a dataset's own files, the header first; other files in the folder stay."""
     (dataset.root / HEADER).unlink(missing_ok=True)
     own = ("parts/*.tar", "parts/*.parquet", "parts/plan.json", MANIFEST, REJECTS, COVERAGE)
-    release = ("*/*-??????.tar", "data/*-?????-of-?????.parquet", "manifest/*.parquet")
+    release = ("*/*-??????.tar", "data/*-?????-of-?????.parquet", "manifest/*.parquet", "recipes/*.toml")
     told = ("README.md", "croissant.json", "checksums.sha256")
     for pattern in own + release + told:
         for path in dataset.root.glob(pattern):

@@ -22,6 +22,7 @@ __all__ = ["Finding", "verify"]
 _SPLIT = "|".join(SPLITS)
 _RELEASED = re.compile(  # the files of a release; anything else in it came from elsewhere
     rf"README\.md|croissant\.json|dataset\.json|audit\.json|checksums\.sha256|manifest/({_SPLIT})\.parquet"
+    rf"|recipes/(shard|[0-9]+-(protect|synth))\.toml"
     rf"|({_SPLIT})/({_SPLIT})-[0-9]{{6}}\.tar|data/({_SPLIT})-[0-9]{{5}}-of-[0-9]{{5}}\.parquet"
 )
 

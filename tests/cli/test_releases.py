@@ -14,6 +14,8 @@ import pytest
 from conftest import Gerdata
 from making import tree
 
+from gerdata.manifest import Row
+
 FORMS = {
     "tars": (),
     "tables": ("--format", "parquet"),
@@ -69,7 +71,7 @@ def test_one_form_of_all_releases(gerdata: Gerdata, made: Path) -> None:
         assert sorted(twins) == list(range(len(theirs)))
 
 
-def _rows(release: Path) -> list[object]:
+def _rows(release: Path) -> list[Row]:
     from gerdata.store.dataset import Dataset, rows_of
 
     return list(rows_of(Dataset(release), Dataset(release).header()))
@@ -261,21 +263,28 @@ def test_labels_that_may_not_pass_on_stay_and_come_back(made: Path, gerdata: Ger
     assert [row["id"] for row in told] == list(back)
 
 
-def test_what_is_not_here_is_counted_when_a_release_is_made_from_rows(
+def test_who_has_neither_key_nor_clips_makes_the_synthetic_samples(
     made: Path, gerdata: Gerdata, tmp_path: Path
 ) -> None:
-    """Without key and clips, the synthetic samples are found by their plans, and keep the names that the rows give them."""
-    release = made / "shards" / "tars"
-    ran = gerdata(
-        "shard",
-        made / "synth",
-        *("--workspace", tmp_path, "--quiet", "--json", "--from-manifest", release, "--out", tmp_path / "back"),
-    )
-    document = json.loads(ran.out)
-    synthetic = [row for row in rows(release) if row["is_synthetic"]]
-    assert document["reasons"] == {"source-missing": 9}
-    assert [row["id"] for row in rows(tmp_path / "back")] == [row["id"] for row in synthetic]
+    """From a media-free release alone: its recipe and seed make the scenes, their plans tell which is which, and what cannot
+    be had is counted."""
+    from gerdata.store.dataset import Dataset
+
+    release, free = made / "shards" / "tars", tmp_path / "free"
+    shared = ("--quiet", "--workspace", tmp_path)
+    words = ("--workspace", made, "--quiet", "--release", "tars", *RATE, "--media-free", "--out", free)
+    assert gerdata("shard", *words).code == 0
+    recipe = free / "recipes" / "1-synth.toml"
+    line = recipe.read_text().splitlines()[0].removeprefix("# gerdata ").split()
+    assert gerdata(*(recipe if word == recipe.name else word for word in line), *shared).code == 0
+    ran = gerdata("shard", "--json", "--from-manifest", free, "--out", tmp_path / "back", *shared)
+    assert json.loads(ran.out)["reasons"] == {"source-missing": 9}
     assert gerdata("verify", tmp_path / "back").code == 0
+
+    def samples(root: Path) -> dict[str, list[bytes]]:
+        return {row.clip.id: Dataset(root).members(row) for row in _rows(root) if row.clip.is_synthetic}
+
+    assert samples(tmp_path / "back") == samples(release)
     asked = gerdata("shard", "--workspace", made, "--from-manifest", release, *RATE, "--out", tmp_path / "x")
     assert asked.code == 2
     assert "cannot be asked for" in asked.err
