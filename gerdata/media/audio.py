@@ -1,6 +1,8 @@
 """Sound as bytes: FLAC and WAV, 16 kHz mono PCM16, through libsndfile. Stable bytes, no metadata."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 
 import numpy as np
 import soundfile
@@ -26,12 +28,32 @@ def encode_wav(audio: Audio) -> bytes:
     return out.getvalue()
 
 
+def wav_of_flac(data: bytes, mark: str = "") -> bytes:
+    """A FLAC sound as WAV, sample for sample, with its `mark` as comment; `DatasetError` where it is none."""
+    with _translated(data), soundfile.SoundFile(io.BytesIO(data)) as file:
+        samples, rate = file.read(dtype="int16"), file.samplerate
+    out = io.BytesIO()
+    with soundfile.SoundFile(out, "w", rate, 1, format="WAV", subtype="PCM_16") as file:
+        file.write(samples)
+        if mark:
+            file.comment = (
+                mark  # now, so that it lies behind the samples, which then begin at byte 44 as in any plain WAV
+            )
+    return out.getvalue()
+
+
 def decode_audio(data: bytes) -> Audio:
     """FLAC or WAV bytes to `float32 [N]`; `DatasetError` where they are not 16 kHz mono."""
-    try:
+    with _translated(data):
         audio, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise DatasetError(f"expected FLAC or WAV sound, came {len(data)} bytes ({error})") from None
     if rate != SAMPLE_RATE_HZ or audio.shape[1] != 1:
         raise DatasetError(f"expected sound at {SAMPLE_RATE_HZ} Hz mono, came {rate} Hz with {audio.shape[1]} channels")
     return np.ascontiguousarray(audio[:, 0])
+
+
+@contextlib.contextmanager
+def _translated(data: bytes) -> Iterator[None]:
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise DatasetError(f"expected FLAC or WAV sound, came {len(data)} bytes ({error.error_string})") from None

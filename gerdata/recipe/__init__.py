@@ -8,7 +8,7 @@ from gerdata.recipe.form import Recipe
 from gerdata.recipe.ingest import IngestRecipe
 from gerdata.recipe.load import load, recipe_names, recipes_dir, shipped_name
 from gerdata.recipe.protect import COSMETIC_OPS, ProtectRecipe
-from gerdata.recipe.shard import ShardRecipe
+from gerdata.recipe.shard import ShardRecipe, Terms
 from gerdata.recipe.synth import SynthRecipe
 from gerdata.recipe.train import AugmentRecipe, TrainRecipe
 
@@ -21,6 +21,7 @@ __all__ = [
     "Recipe",
     "ShardRecipe",
     "SynthRecipe",
+    "Terms",
     "TrainRecipe",
     "load",
     "recipe_names",
