@@ -40,6 +40,8 @@ def draw_sample(split: str, index: int) -> Sample:
         x, y = rng.integers(0, FRAME_PX - BLOB_PX, 2)
         frames[t, y : y + BLOB_PX, x : x + BLOB_PX] = np.eye(3, dtype=np.uint8)[kind] * 255
         structure.heads[t, 0] = (x - 2, y - 2, x + BLOB_PX + 2, y + BLOB_PX + 2)
+        across = np.linspace(0, BLOB_PX, 17)
+        structure.bodies[t, 0] = np.stack([x + across, y + across, np.full(17, 2.0)], axis=1)  # joints in a row
     times = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     audio = 0.1 * np.sin(2 * np.pi * (300, 1000, 3000)[kind] * times) + 0.01 * rng.standard_normal(len(times))
     clip = Clip(
