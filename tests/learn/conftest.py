@@ -1,5 +1,6 @@
 """A toy release: a red, green or blue blob at a random place, and a low, middle or high tone, by class."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,8 +60,8 @@ def draw_sample(split: str, index: int) -> Sample:
     return Sample(clip, frames, (audio if has_audio else np.zeros(len(times))).astype(np.float32), structure)
 
 
-def write_release(release: Path, sizes: dict[str, int]) -> Path:
-    """A finished release of toy clips with the given number of clips a split."""
+def write_release(release: Path, sizes: dict[str, int], names: tuple[str, ...] = ()) -> Path:
+    """A finished release of toy clips with the given number of clips a split; `names` are those of the first of train."""
     (release / "manifest").mkdir(parents=True)
     for split, size in sizes.items():
         shard = f"{split}/{split}-000000.tar"
@@ -70,6 +71,8 @@ def write_release(release: Path, sizes: dict[str, int]) -> Path:
             tar = TarWriter(file)
             for index in range(size):
                 sample = draw_sample(split, index)
+                if split == "train" and index < len(names):
+                    sample = dataclasses.replace(sample, clip=dataclasses.replace(sample.clip, id=names[index]))
                 placed = [
                     tar.add(f"{sample.clip.id}.{suffix}", data) for suffix, data in members.encode(sample, 95).items()
                 ]

@@ -1,9 +1,8 @@
 """Every recipe with the papers' hyper-parameters builds and takes two real steps.
 
-Of the published networks all is of the published size but the vision transformer (two blocks of its 24), the latent
-(64 of its 512 maps) and the maps of the heatmap decoder: ViT-L/14 has 303 million weights, and 24 convolutions of 256 maps at 56x56
-take seconds a frame on a CPU. `python benchmarks/train.py
---paper` takes the steps at full size.
+Of the published networks all is of the published size but the vision transformer (two blocks of its 24), the latent (64 of
+its 512 maps) and the maps of the heatmap decoder: ViT-L/14 has 303 million weights, and 24 convolutions of 256 maps at 56x56
+take seconds a frame on a CPU. `python benchmarks/train.py --paper` takes the steps at full size.
 """
 
 import itertools
