@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +12,28 @@ from gerdata.cli.answer import note, say
 from gerdata.cli.options import Shared, command
 
 
+@dataclass(frozen=True)
+class TrainShared(Shared):
+    """What every command understands, and what a run takes beside its release."""
+
+    device: Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")] = "cpu"
+    private_structure: Annotated[
+        bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")
+    ] = False
+    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None
+    embeddings: Annotated[
+        Path | None, typer.Option(help="A safetensors file with a vector for each clip, by id: of its text, say.")
+    ] = None
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard.")] = False
+
+
 @command
 def train(
     release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
     recipe: Annotated[str, typer.Option(help="A train recipe, by name or path.")] = "cross-attention-tiny",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of what makes a run the same.")] = 2,
-    device: Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")] = "cpu",
-    private_structure: Annotated[
-        bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")
-    ] = False,
-    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None,
-    embeddings: Annotated[
-        Path | None, typer.Option(help="A safetensors file with a vector for each clip, by id: of its text, say.")
-    ] = None,
     *,
-    shared: Shared,
+    shared: TrainShared,
 ) -> None:
     """Train a model on a release, and measure it by epoch.
 
@@ -34,7 +42,7 @@ def train(
 
     Example: gerdata train --recipe cross-attention-tiny --set lr=3e-4
     """
-    from gerdata.learn.beside import gather
+    from gerdata.learn.beside import board, gather
     from gerdata.learn.run import clear
     from gerdata.learn.train import train
     from gerdata.recipe import TrainRecipe, load
@@ -50,13 +58,10 @@ def train(
         return
     if shared.overwrite:
         clear(out)
-    beside = gather(
-        release,
-        device,
-        private or shared.workspace / "private" if private_structure else None,
-        embeddings,
-        how.embedding,
-    )
+    private = (shared.private or shared.workspace / "private") if shared.private_structure else None
+    beside = gather(release, shared.device, private, shared.embeddings, how.embedding)
+    if shared.tensorboard:
+        beside = beside._replace(watch=board(out / "tensorboard"))
     run = train(how, release, out, shared.seed, _teller(shared.quiet), threads, beside)
     kind, figures = run.best.data_kind, run.test or run.best
     line = (

@@ -1,7 +1,7 @@
 """What a run takes beside its release, by clip, and where it is computed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +9,16 @@ import torch
 from torch import Tensor
 
 from gerdata.clip import Structure
-from gerdata.errors import UsageError
+from gerdata.errors import MissingError, UsageError
 from gerdata.learn.private_structure import private_structures, structures_fingerprint
 from gerdata.learn.run import read_tensors
 from gerdata.store.private import look_private
+
+Watch = Callable[[int, Mapping[str, float]], None]
+
+
+def unwatched(epoch: int, figures: Mapping[str, float]) -> None:
+    """Nobody looks on."""
 
 
 class Beside(NamedTuple):
@@ -23,6 +29,7 @@ class Beside(NamedTuple):
     structures_print: str = ""  # a keyed fingerprint of them
     embeddings: Mapping[str, Tensor] = {}  # float32 [e]
     embeddings_print: str = ""
+    watch: Watch = unwatched  # is told an epoch and its figures
 
 
 def gather(release: Path, device: str, private: Path | None, embeddings: Path | None, width: int) -> Beside:
@@ -46,3 +53,19 @@ def gather(release: Path, device: str, private: Path | None, embeddings: Path | 
         vectors = {name: one.to(torch.float32) for name, one in tensors.items()}
         beside = beside._replace(embeddings=vectors, embeddings_print=digest)
     return beside
+
+
+def board(folder: Path) -> Watch:
+    """Writes an epoch's figures for TensorBoard, no package of gerdata's: `MissingError` with the line to run."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise MissingError("--tensorboard needs a package: python -m pip install tensorboard") from None
+    writer = SummaryWriter(str(folder))
+
+    def watch(epoch: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
+
+    return watch

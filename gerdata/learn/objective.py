@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from gerdata.learn.architecture import Model, Output, decoder_of
 from gerdata.learn.batch import Batch
-from gerdata.learn.bottleneck import kl_loss, mmd_loss
+from gerdata.learn.bottleneck import Latent, kl_loss, mmd_loss
 from gerdata.learn.heatmap import heatmap_loss
 from gerdata.learn.person_query import meeting_limbs, query_loss
 from gerdata.learn.target import BODY, FACE, channels_of
@@ -28,12 +28,14 @@ def losses_of(
     parts = {GROUP: group_loss(output.logits, batch, recipe, class_weights).mean()}
     if not isinstance(model, VeMd) or not isinstance(output, VeMdOutput) or output.latent is None:
         return parts
+    sample, mean, log_variance = output.latent  # losses are never in half precision
+    latent = Latent(sample.float(), mean.float(), None if log_variance is None else log_variance.float())
     seen = batch.has_video.float().mean()  # what is of frames is of these clips alone
     if recipe.bottleneck == "kl":
-        parts[LATENT] = recipe.bottleneck_weight * seen * kl_loss(output.latent, recipe.free_bits)
-    elif recipe.bottleneck != "none" and len(output.latent.mean) > 1:
-        noise = torch.randn_like(output.latent.mean)
-        parts[LATENT] = recipe.bottleneck_weight * seen * mmd_loss(output.latent, recipe.bottleneck, noise)
+        parts[LATENT] = recipe.bottleneck_weight * seen * kl_loss(latent, recipe.free_bits)
+    elif recipe.bottleneck != "none" and len(latent.mean) > 1:
+        noise = torch.randn_like(latent.mean)
+        parts[LATENT] = recipe.bottleneck_weight * seen * mmd_loss(latent, recipe.bottleneck, noise)
     if decoder_of(recipe) != "none" and batch.targets is not None:
         parts[STRUCTURE] = recipe.structure_weight * seen * structure_loss(output, batch, recipe).mean()
     return parts

@@ -100,12 +100,11 @@ def query_loss(said: People, people: Tensor, is_known: Tensor, meets: Tensor) ->
     """
     pairs = match(said, people, is_known, meets)
     known = is_known[pairs.frame, pairs.person]  # [K, L]
-    costs = pair_costs(said.limbs[pairs.frame, pairs.query], people[pairs.frame, pairs.person], known)  # [K]
+    costs = pair_costs(said.limbs[pairs.frame, pairs.query].float(), people[pairs.frame, pairs.person], known)  # [K]
     if said.adjacency is not None:
         wanted = true_adjacency(known, meets)
-        with torch.autocast(said.limbs.device.type, enabled=False):  # of probabilities: not in half precision
-            told = said.adjacency[pairs.frame, pairs.query].float()
-            costs = costs + ADJACENCY_WEIGHT * pair_adjacency_costs(told, wanted)
+        told = said.adjacency[pairs.frame, pairs.query].float()
+        costs = costs + ADJACENCY_WEIGHT * pair_adjacency_costs(told, wanted)
     n = len(people)
     matched = torch.zeros(n, device=people.device).index_add(0, pairs.frame, torch.ones_like(pairs.frame).float())
     loss = torch.zeros(n, device=people.device).index_add(0, pairs.frame, costs.float()) / matched.clamp(min=1)

@@ -35,7 +35,7 @@ from gerdata.learn.architecture import (
     structure_use,
 )
 from gerdata.learn.batch import Batch, batches, collate
-from gerdata.learn.beside import Beside
+from gerdata.learn.beside import Beside, Watch
 from gerdata.learn.bottleneck import Spread
 from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
 from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
@@ -56,6 +56,14 @@ PARTS = (GROUP, LATENT, STRUCTURE)
 SELECTION = "validation"  # the split whose macro-F1 chooses the epoch that is kept
 
 Tell = Callable[[str], None]
+
+
+class Onlookers(NamedTuple):
+    """Who is told of a run, and the processes it runs in."""
+
+    tell: Tell
+    watch: Watch
+    ranks: Ranks
 
 
 class Splits(NamedTuple):
@@ -117,12 +125,12 @@ def train(
         if recipe.video_epochs:
             encoder = freeze_picture(model, load(out / VIDEO).model)
             splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
-        return fit(model.to(beside.device), splits, identity, out, tell, ranks)
+        return fit(model.to(beside.device), splits, identity, out, Onlookers(tell, beside.watch, ranks))
 
 
-def fit(model: Model, splits: Splits, identity: Identity, out: Path, tell: Tell, ranks: Ranks) -> Run:
+def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: Onlookers) -> Run:
     """All epochs that are still to do, and then the run's figures, at `out`."""
-    recipe = identity.recipe
+    recipe, (tell, watch, ranks) = identity.recipe, onlookers
     learner = Learner(model, make_optimiser(model, recipe), make_average(model, recipe))
     progress = resume(out, identity, learner)
     tell(f"{len(splits.train)} training clips; {progress.epochs} of {recipe.epochs} epochs done")
@@ -133,6 +141,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, tell: Tell,
         progress = progress.after(figures, told)
         if ranks.rank == 0:
             save_epoch(out, identity, progress, learner)
+            watch(epoch, {**told, f"{SELECTION}_accuracy": figures.accuracy, f"{SELECTION}_macro_f1": figures.macro_f1})
         ranks.wait()
         tell(
             f"epoch {epoch}/{recipe.epochs}: loss {told['train_loss']:.4f}, {SELECTION} accuracy {figures.accuracy:.4f}"
@@ -256,9 +265,9 @@ def piece_losses(
     batch = batch.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         output = ask(model, batch)
-        if isinstance(output, VeMdOutput) and output.latent is not None:
-            spread.add(output.latent.mean)
-        return losses_of(model, output, batch, recipe, None if weights is None else weights.to(device))
+    if isinstance(output, VeMdOutput) and output.latent is not None:
+        spread.add(output.latent.mean)
+    return losses_of(model, output, batch, recipe, None if weights is None else weights.to(device))
 
 
 def step_weights(learner: Learner, recipe: TrainRecipe, lr: float, ranks: Ranks) -> None:

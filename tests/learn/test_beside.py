@@ -1,3 +1,4 @@
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from gerdata.clip import Structure
-from gerdata.errors import DatasetError, UsageError
-from gerdata.learn.beside import gather
+from gerdata.errors import DatasetError, MissingError, UsageError
+from gerdata.learn.beside import Beside, board, gather
 from gerdata.learn.run import Run
 from gerdata.learn.train import read_splits, train
 from gerdata.recipe import TrainRecipe
@@ -84,3 +85,20 @@ def test_vectors_come_from_safetensors_of_the_recipes_width(release: Path, tmp_p
 def test_a_device_that_is_not_there_is_a_usage_error(release: Path) -> None:
     with pytest.raises(UsageError, match="--device tpu"):
         gather(release, "tpu", None, None, 0)
+
+
+def test_a_board_is_told_of_every_epoch(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    told: list[tuple[int, list[str]]] = []
+    watching = Beside(watch=lambda epoch, figures: told.append((epoch, sorted(figures))))
+    train(recipe.model_copy(update={"epochs": 2}), release, tmp_path, 0, threads=1, beside=watching)
+    names = ["lr", "train_loss", "validation_accuracy", "validation_macro_f1"]
+    assert told == [(1, names), (2, names)]
+
+
+def test_figures_are_written_for_tensorboard_where_it_is_there(tmp_path: Path) -> None:
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(MissingError, match="pip install tensorboard"):
+            board(tmp_path)
+        return
+    board(tmp_path)(1, {"train_loss": 0.5})
+    assert any(b"train_loss" in path.read_bytes() for path in tmp_path.iterdir())
