@@ -9,6 +9,7 @@ import typer
 from gerdata.cli import (
     audit,
     bank,
+    compare,
     demo,
     doctor,
     evaluate,
@@ -36,6 +37,7 @@ COMMANDS = (
     shard.shard,
     train.train,
     evaluate.evaluate,
+    compare.compare,
     audit.audit,
     verify.verify,
     report.report,

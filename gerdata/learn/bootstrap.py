@@ -39,8 +39,8 @@ class Sums(NamedTuple):
 
 
 def sums_of_groups(truth: Ids, probabilities: Floats, group: Ids) -> Sums:
-    """Sums by group, `[G, C, C]` and `[G, BINS]`, of `truth: int64 [N]`, `probabilities: [N, C]` and `group: int64 [N]`, numbers
-    from 0 to G - 1."""
+    """Sums by group, `[G, C, C]` and `[G, BINS]`, of `truth: int64 [N]`, `probabilities: [N, C]` and `group: int64 [N]`, which
+    are numbers from 0 to G - 1."""
     groups, classes = int(group.max()) + 1, probabilities.shape[1]
     called, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     table = np.zeros((groups, classes, classes))

@@ -12,6 +12,7 @@ from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, batch
 from gerdata.learn.cross_attention import CrossAttention
 from gerdata.learn.data import Hide, ReleaseSplit
 from gerdata.learn.metrics import Metrics, measure
+from gerdata.learn.outcome import Outcome, ask
 from gerdata.learn.run import Run, load_weights
 from gerdata.recipe import TrainRecipe
 
@@ -50,6 +51,13 @@ def evaluate(
     `hide="heads-and-sound"` takes both away. `DatasetError` where the classes are not those of the run.
     """
     trained = load(run)
+    return measure_split(trained.model, open_split(trained, run, release, split, modality, hide))
+
+
+def open_split(
+    trained: Trained, run: Path, release: Path, split: str, modality: Modality = "both", hide: Hide = "none"
+) -> ReleaseSplit:
+    """The labelled clips of a split in the form of a run; `DatasetError` where the classes are not those of the run."""
     form = trained.form if modality == "both" else _only(trained.form, modality)
     data = ReleaseSplit(release, split, form, hide)
     if data.header.classes != trained.run.identity.classes:
@@ -57,7 +65,14 @@ def evaluate(
             f"{release}: classes {', '.join(data.header.classes)}; the run at {run} knows "
             f"{', '.join(trained.run.identity.classes)}"
         )
-    return measure_split(trained.model, data)
+    if not len(data):
+        raise DatasetError(f"{release}: split {split!r} has no labelled clips; nothing can be measured")
+    return data
+
+
+def ask_split(trained: Trained, data: ReleaseSplit) -> Outcome:
+    """What a run says of every labelled clip of a split."""
+    return ask(trained.model, data, [row.clip for row in data.rows], data.labels, data.header.classes)
 
 
 def measure_split(model: CrossAttention, data: ReleaseSplit) -> Metrics:

@@ -13,7 +13,7 @@ from gerdata.clip import Clip
 from gerdata.errors import DatasetError
 from gerdata.learn.batch import Batch, Item, batches, collate
 from gerdata.learn.bootstrap import Floats
-from gerdata.learn.metrics import DataKind, Ids
+from gerdata.learn.metrics import DataKind, Ids, Metrics, measure
 
 BATCH = 64  # clips at once; probabilities do not depend on it beyond rounding
 
@@ -103,3 +103,8 @@ def logits_of(model: nn.Module, batch: Batch) -> torch.Tensor:
     """float32 [B, classes] of any model whose output has `logits`."""
     logits: torch.Tensor = model(batch.video, batch.audio, batch.has_video, batch.has_audio).logits
     return logits
+
+
+def metrics_of(outcome: Outcome, split: str) -> Metrics:
+    """The figures that a run keeps, of an outcome."""
+    return measure(outcome.truth, outcome.called, len(outcome.classes), split, outcome.data_kind)
