@@ -97,19 +97,25 @@ def model_logits(model: CrossAttention, batch: Batch) -> torch.Tensor:
     return logits
 
 
-def predict(trained: Trained, frames: Frames, audio: Audio | None) -> dict[str, float]:
-    """Probability of each class for one clip: `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz or None."""
-    form = trained.form
-    item = Item(
-        id="",
-        video=video_tensor(list(frames), form),
+def predict(trained: Trained, frames: Frames | None, audio: Audio | None) -> dict[str, float]:
+    """Probability of each class for one clip: `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz; None if missing."""
+    batch = collate([item_of("", frames, audio, trained.form)])
+    shares = model_logits(trained.model, batch).softmax(dim=1)[0]
+    return dict(zip(trained.run.identity.classes, shares.tolist(), strict=True))
+
+
+def item_of(name: str, frames: Frames | None, audio: Audio | None, form: Form) -> Item:
+    """A clip without a label in a model's form; what is None is missing, and a null token stands for it. A clip has frames or
+    sound; `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz."""
+    black = np.zeros((1, form.image_px, form.image_px, 3), np.uint8)
+    return Item(
+        id=name,
+        video=video_tensor(list(black if frames is None else frames), form),
         audio=audio_tensor(np.zeros(0, np.float32) if audio is None else audio, form),
         label=0,  # not read
-        has_video=form.modality != "audio",
+        has_video=form.modality != "audio" and frames is not None,
         has_audio=form.modality != "video" and audio is not None,
     )
-    shares = model_logits(trained.model, collate([item])).softmax(dim=1)[0]
-    return dict(zip(trained.run.identity.classes, shares.tolist(), strict=True))
 
 
 def _only(form: Form, modality: Modality) -> Form:
