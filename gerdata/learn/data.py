@@ -6,6 +6,7 @@ id) alone, so neither the order of clips nor a resumed run alters it.
 
 import hashlib
 import mmap
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -14,14 +15,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gerdata.chance import rng_for
-from gerdata.clip import SPLITS, Audio, Frames
+from gerdata.clip import SPLITS, Audio, BodyMaps, Frames, Structure
 from gerdata.errors import DatasetError
 from gerdata.learn.batch import Form, Item, audio_tensor, video_tensor
 from gerdata.learn.metrics import DataKind
+from gerdata.learn.target import rescaled
 from gerdata.manifest import Header, Row, read_rows
 from gerdata.media.audio import decode_audio
 from gerdata.media.images import decode_jpeg
-from gerdata.store.members import decode_structure
+from gerdata.store.members import LIMBS, STRUCTURE, decode_limbs, decode_structure
 
 CACHE_LIMIT_BYTES = 2 << 30  # a split whose tensors take more is decoded anew each epoch
 HIDDEN_GREY = 128  # what a head is filled with when it is hidden
@@ -47,6 +49,8 @@ class ReleaseSplit(Dataset[Item]):
         self._frames = [i for i, member in enumerate(self.header.members) if member.endswith(".jpg")]
         self._audio = self._member("flac", "wav")
         self._structure = self._member("structure.npz") if hide == "heads-and-sound" else -1
+        self.structures: Mapping[str, Structure] = {}  # of real people, by clip: private, and never in a release
+        self.embeddings: Mapping[str, Tensor] = {}  # float32 [e] by clip
         self._tars: dict[str, mmap.mmap] = {}
         self._decoded: dict[int, tuple[Tensor, Tensor, Audio | None]] = {}
         if not self._frames:
@@ -59,7 +63,20 @@ class ReleaseSplit(Dataset[Item]):
         clip = self.rows[index].clip
         video, audio, sound = self._decoded[index] if index in self._decoded else self._decode(index)
         has_audio = clip.has_audio and self.form.modality != "video" and self.hide == "none"
-        return Item(clip.id, video, audio, self.labels[index], self.form.modality != "audio", has_audio, sound)
+        structure, limbs = self._known(self.rows[index]) if self.form.structure else (None, None)
+        return Item(
+            clip.id,
+            video,
+            audio,
+            self.labels[index],
+            self.form.modality != "audio",
+            has_audio,
+            sound,
+            structure,
+            limbs,
+            soft=clip.label_soft,
+            embedding=self.embeddings.get(clip.id) if self.hide == "none" else None,
+        )
 
     @property
     def data_kind(self) -> DataKind:
@@ -86,6 +103,16 @@ class ReleaseSplit(Dataset[Item]):
         if len(self.rows) * sum(array.nbytes for array in decoded if array is not None) <= CACHE_LIMIT_BYTES:
             self._decoded[index] = decoded
         return decoded
+
+    def _known(self, row: Row) -> tuple[Structure | None, BodyMaps | None]:
+        """What is known of a clip's people, in pixels of the model's frames: all, or maps of bodies, or nothing."""
+        members, clip = self.header.members, row.clip
+        structure = self.structures.get(clip.id)
+        if structure is None and STRUCTURE in members:
+            structure = decode_structure(self._read(row, members.index(STRUCTURE)))
+        if structure is not None:
+            return rescaled(structure, clip.height_px, clip.width_px, self.form.image_px), None
+        return None, decode_limbs(self._read(row, members.index(LIMBS))) if LIMBS in members else None
 
     def _read(self, row: Row, member: int) -> bytes:
         tar = self._open(row.shard or "")

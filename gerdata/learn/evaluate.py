@@ -1,5 +1,6 @@
 """Figures of a model on a split, and what a finished run says about one clip."""
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,13 +9,12 @@ import torch
 
 from gerdata.clip import Audio, Frames
 from gerdata.errors import DatasetError
+from gerdata.learn.architecture import Model, ask, build_model, form_of
 from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, batches, collate, video_tensor
-from gerdata.learn.cross_attention import CrossAttention
 from gerdata.learn.data import Hide, ReleaseSplit
 from gerdata.learn.metrics import Metrics, measure
 from gerdata.learn.outcome import Outcome, ask
 from gerdata.learn.run import Run, load_weights
-from gerdata.recipe import TrainRecipe
 
 BATCH = 64  # clips at once where nothing is learned; figures do not depend on it beyond rounding
 
@@ -23,20 +23,15 @@ class Trained(NamedTuple):
     """A finished run, ready to be asked."""
 
     run: Run
-    model: CrossAttention
+    model: Model
     form: Form
-
-
-def form_of(recipe: TrainRecipe) -> Form:
-    """In what form a recipe's model takes a clip."""
-    return Form(recipe.image_px, recipe.mels, recipe.segments, recipe.segment_s, recipe.modality)
 
 
 def load(run: Path) -> Trained:
     """The kept weights of a finished run, in evaluation mode."""
     told = Run.read(run)
     recipe = told.identity.recipe
-    model = CrossAttention(len(told.identity.classes), recipe.width, recipe.mels, recipe.dropout)
+    model = build_model(recipe, len(told.identity.classes))
     load_weights(run, model)
     model.eval()
     return Trained(told, model, form_of(recipe))
@@ -75,7 +70,7 @@ def ask_split(trained: Trained, data: ReleaseSplit) -> Outcome:
     return ask(trained.model, data, [row.clip for row in data.rows], data.labels, data.header.classes)
 
 
-def measure_split(model: CrossAttention, data: ReleaseSplit) -> Metrics:
+def measure_split(model: Model, data: ReleaseSplit) -> Metrics:
     """Figures of a model on the labelled clips of a split; the model's mode is put back afterwards."""
     if not len(data):
         raise DatasetError(f"{data.release}: split {data.split!r} has no labelled clips; nothing can be measured")
@@ -91,10 +86,9 @@ def measure_split(model: CrossAttention, data: ReleaseSplit) -> Metrics:
 
 
 @torch.no_grad()
-def model_logits(model: CrossAttention, batch: Batch) -> torch.Tensor:
+def model_logits(model: Model, batch: Batch) -> torch.Tensor:
     """float32 [B, classes]."""
-    logits: torch.Tensor = model(batch.video, batch.audio, batch.has_video, batch.has_audio).logits
-    return logits
+    return ask(model, batch.to(next(model.parameters()).device)).logits.float().cpu()
 
 
 def predict(trained: Trained, frames: Frames | None, audio: Audio | None) -> dict[str, float]:
@@ -121,4 +115,4 @@ def item_of(name: str, frames: Frames | None, audio: Audio | None, form: Form) -
 def _only(form: Form, modality: Modality) -> Form:
     if form.modality not in ("both", modality):
         raise DatasetError(f"this run has learned {form.modality} alone; it cannot be asked about {modality}")
-    return Form(form.image_px, form.mels, form.segments, form.segment_s, modality)
+    return dataclasses.replace(form, modality=modality)
