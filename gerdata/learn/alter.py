@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from gerdata.clip import Clip, Sample
 from gerdata.errors import DatasetError
+from gerdata.learn.architecture import Model
 from gerdata.learn.batch import Form, Item, audio_tensor, video_tensor
 from gerdata.learn.breakdown import Part, part_of
 from gerdata.learn.compare import Comparison, compare
 from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.occlude import WITH_CONTROL, Occlusion
-from gerdata.learn.outcome import Outcome, ask
+from gerdata.learn.outcome import Outcome, outcome_of
 from gerdata.manifest import Row
 from gerdata.store.dataset import Dataset
 from gerdata.store.members import decode
@@ -88,7 +88,7 @@ class Effect:
         return lines
 
 
-def effect_of(model: nn.Module, data: ReleaseSplit, clean: Outcome, alter: Alteration, seed: int = 0) -> Effect:
+def effect_of(model: Model, data: ReleaseSplit, clean: Outcome, alter: Alteration, seed: int = 0) -> Effect:
     """A model on clips altered and clean. `clean`: what it said of `data`. `DatasetError` where no clip could be altered."""
     name, clips = str(alter), clean.clips
     altered, unable = _asked(model, data, alter, clips)
@@ -114,8 +114,8 @@ def effect_of(model: nn.Module, data: ReleaseSplit, clean: Outcome, alter: Alter
 
 
 def _asked(
-    model: nn.Module, data: ReleaseSplit, alter: Alteration, clips: Sequence[Clip]
+    model: Model, data: ReleaseSplit, alter: Alteration, clips: Sequence[Clip]
 ) -> tuple[Outcome, frozenset[int]]:
     altered = Altered(data, alter)
-    outcome = ask(model, altered, clips, np.array(data.labels).tolist(), data.header.classes)
+    outcome = outcome_of(model, altered, clips, np.array(data.labels).tolist(), data.header.classes)
     return outcome, frozenset(altered.unable)

@@ -13,7 +13,7 @@ from gerdata.learn.architecture import Model, ask, build_model, form_of
 from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, batches, collate, video_tensor
 from gerdata.learn.data import Hide, ReleaseSplit
 from gerdata.learn.metrics import Metrics, measure
-from gerdata.learn.outcome import Outcome, ask
+from gerdata.learn.outcome import Outcome, outcome_of
 from gerdata.learn.run import Run, load_weights
 
 BATCH = 64  # clips at once where nothing is learned; figures do not depend on it beyond rounding
@@ -67,7 +67,7 @@ def open_split(
 
 def ask_split(trained: Trained, data: ReleaseSplit) -> Outcome:
     """What a run says of every labelled clip of a split."""
-    return ask(trained.model, data, [row.clip for row in data.rows], data.labels, data.header.classes)
+    return outcome_of(trained.model, data, [row.clip for row in data.rows], data.labels, data.header.classes)
 
 
 def measure_split(model: Model, data: ReleaseSplit) -> Metrics:

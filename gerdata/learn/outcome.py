@@ -7,10 +7,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import nn
 
 from gerdata.clip import Clip
 from gerdata.errors import DatasetError
+from gerdata.learn.architecture import Model, Output, ask
 from gerdata.learn.batch import Batch, Item, batches, collate
 from gerdata.learn.bootstrap import Floats
 from gerdata.learn.metrics import DataKind, Ids, Metrics, measure
@@ -72,37 +72,37 @@ class Outcome:
         return Outcome(self.classes, tuple(self.clips[i] for i in at), self.truth[at], self.probabilities[at])
 
 
-def ask(
-    model: nn.Module, data: Asked, clips: Sequence[Clip], labels: Sequence[int], classes: tuple[str, ...]
+def outcome_of(
+    model: Model, data: Asked, clips: Sequence[Clip], labels: Sequence[int], classes: tuple[str, ...]
 ) -> Outcome:
     """The probabilities of a model for every clip of `data`; the model's mode is put back. `DatasetError` for no clips, or
     where a probability is no number."""
     if not len(data):
         raise DatasetError("no labelled clips; nothing can be measured")
-    told = [logits_of(model, batch).softmax(dim=1) for batch in in_batches(model, data)]
-    probabilities = torch.cat(told).double().numpy()
+    told = [shares_of(answer) for _, answer in answers(model, data)]
+    probabilities = np.concatenate(told)
     odd = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
     if len(odd):
         raise DatasetError(f"the model gives no number for clip {clips[int(odd[0])].id}; train again with a lower lr")
     return Outcome(classes, tuple(clips), np.array(labels, np.int64), probabilities)
 
 
-def in_batches(model: nn.Module, data: Asked, size: int = BATCH) -> Iterator[Batch]:
-    """The clips of `data` in their order, while `model` is in evaluation mode; its mode is put back at the end."""
-    was_training = model.training
+def answers(model: Model, data: Asked, size: int = BATCH) -> Iterator[tuple[Batch, Output]]:
+    """What a model answers about the clips of `data` in their order, in evaluation mode; its mode is put back at the end."""
+    was_training, device = model.training, next(model.parameters()).device
     model.eval()
     try:
-        for some in batches(list(range(len(data))), size):
-            yield collate([data[i] for i in some])
+        with torch.no_grad():
+            for some in batches(list(range(len(data))), size):
+                batch = collate([data[i] for i in some])
+                yield batch, ask(model, batch.to(device))
     finally:
         model.train(was_training)
 
 
-@torch.no_grad()
-def logits_of(model: nn.Module, batch: Batch) -> torch.Tensor:
-    """float32 [B, classes] of any model whose output has `logits`."""
-    logits: torch.Tensor = model(batch.video, batch.audio, batch.has_video, batch.has_audio).logits
-    return logits
+def shares_of(answer: Output) -> Floats:
+    """`[B, C]`: the probability of each class."""
+    return np.asarray(answer.logits.float().softmax(dim=1).cpu().double().numpy(), np.float64)
 
 
 def metrics_of(outcome: Outcome, split: str) -> Metrics:

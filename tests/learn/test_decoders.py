@@ -153,7 +153,7 @@ def test_shapes_of_both_decoders() -> None:
     latent = torch.randn(2, 8, 7, 7)
     people = PersonQuery(8, 38, 5, 1, QueryOptions(16, 2, 0.0, True, True))(latent)
     assert people.limbs.shape == (2, 5, 38, 4)
-    assert 0 < people.limbs.min()
+    assert people.limbs.min() > 0
     assert people.limbs.max() < 1
     assert people.presence is not None
     assert people.adjacency is not None
