@@ -105,6 +105,18 @@ def test_compare_is_paired_and_refuses_what_is_not_alike(
     assert "classes" in refused.err
 
 
+def test_a_run_is_attacked_and_its_document_written(gerdata: Gerdata, workspace: Path, trained: dict) -> None:
+    ran = gerdata("audit", trained["out"], "--workspace", workspace, "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    status = {one["part"]: one["status"] for one in told["verdicts"]}
+    assert (told["stage"], status["membership by loss"]) == ("run", "underpowered")
+    assert (workspace / "audits" / f"{told['dataset'][:16]}.json").is_file()
+    refused = gerdata("audit", trained["out"], "--workspace", workspace, "--shortcuts")
+    assert refused.code == 2
+    assert "for datasets" in refused.err
+
+
 @pytest.mark.slow
 def test_the_demo_runs_every_stage_on_clips_it_makes(gerdata: Gerdata, tmp_path: Path) -> None:
     ran = gerdata("demo", "--n", 30, "--clips", 9, "--epochs", 1, "--workspace", tmp_path, "--json", "--quiet")
