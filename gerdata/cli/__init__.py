@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from gerdata.cli import (
+    ablate,
     audit,
     bank,
     compare,
@@ -39,6 +40,7 @@ COMMANDS = (
     train.train,
     evaluate.evaluate,
     compare.compare,
+    ablate.ablate,
     predict.predict,
     audit.audit,
     verify.verify,

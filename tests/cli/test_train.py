@@ -117,6 +117,25 @@ def test_a_run_is_attacked_and_its_document_written(gerdata: Gerdata, workspace:
     assert "for datasets" in refused.err
 
 
+def test_an_ablation_leaves_a_table_and_a_plot(gerdata: Gerdata, workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text("epochs = 1\nimage_px = 32\nbatch = 16\n")
+    recipe = tmp_path / "senses.toml"
+    recipe.write_text(f'base = "{tmp_path / "tiny.toml"}"\n[grid]\nmodality = ["video", "audio"]\n')
+    words = ("ablate", recipe, "--workspace", workspace, "--set", "seeds=[0]", "--json")
+    planned = json.loads(gerdata(*words, "--dry-run").out)
+    assert (planned["status"], planned["cells"]) == ("planned", ["modality=video", "modality=audio"])
+    ran = gerdata(*words)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["results"][1]["difference"]["runs_a"] == 1
+    assert "synthetic clips" in ran.err
+    out = workspace / "ablations/senses"
+    assert "| modality=audio |" in (out / "table.md").read_text()
+    assert (out / "plot.svg").read_text().startswith("<svg")
+    assert json.loads((out / "ablation.json").read_text())["results"] == told["results"]
+    assert gerdata("ablate", "unknown", "--workspace", workspace).code == 2
+
+
 @pytest.mark.slow
 def test_the_demo_runs_every_stage_on_clips_it_makes(gerdata: Gerdata, tmp_path: Path) -> None:
     ran = gerdata("demo", "--n", 30, "--clips", 9, "--epochs", 1, "--workspace", tmp_path, "--json", "--quiet")
