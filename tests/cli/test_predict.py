@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ TINY = ("--set", "epochs=1", "--set", "image_px=64", "--set", "batch=6")
 
 
 @pytest.fixture(scope="module")
-def workspace(gerdata: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(here: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run trained on synthetic groups, and a release of real clips made beside it."""
     root = tmp_path_factory.mktemp("predict")
     stages = (
@@ -33,18 +34,21 @@ def workspace(gerdata: Gerdata, clips: Path, tmp_path_factory: pytest.TempPathFa
         ("shard", root / "protected", "--release", "kept", "--synthetic-rate", 0),
     )
     for words in stages:
-        ran = gerdata(*words, "--workspace", root, "--quiet")
+        ran = here(*words, "--workspace", root, "--quiet")
         assert ran.code == 0, (words, ran.err)
     return root
 
 
 def test_a_clip_goes_through_protection_to_shares_and_nothing_is_left(
-    gerdata: Gerdata, workspace: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Gerdata, workspace: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made: list[str] = []
+    make = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *told, **more: made.append(make(*told, **more)) or made[-1])
     before = tree(workspace)
     clip = next(clips.rglob("*.mp4"))
-    ran = gerdata("predict", clip, "--workspace", workspace, "--recipe", "whole-frame", "--json")
+    ran = here("predict", clip, "--workspace", workspace, "--recipe", "whole-frame", "--json")
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
     (one,) = told["predictions"]
@@ -53,12 +57,13 @@ def test_a_clip_goes_through_protection_to_shares_and_nothing_is_left(
     assert told["protection"] == "whole-frame"
     assert "synthetic" in ran.err
     assert tree(workspace) == before
+    assert Path(made[0]).parent == tmp_path  # there the clip was, and is no longer
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_read_is_not_predicted(gerdata: Gerdata, workspace: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_not_predicted(here: Gerdata, workspace: Path, tmp_path: Path) -> None:
     (tmp_path / "odd.mp4").write_bytes(b"not a video")
-    ran = gerdata("predict", tmp_path / "odd.mp4", "--workspace", workspace, "--recipe", "whole-frame", "--json")
+    ran = here("predict", tmp_path / "odd.mp4", "--workspace", workspace, "--recipe", "whole-frame", "--json")
     assert ran.code == 3
     told = json.loads(ran.out)
     assert (told["status"], told["predictions"][0]["probabilities"]) == ("no-prediction", None)
@@ -91,12 +96,12 @@ def test_a_model_that_only_listens_is_not_asked_about_muted_clips(workspace: Pat
     assert (told.probabilities, told.reason) == (None, workflow.NOTHING_TO_READ)
 
 
-def test_raw_faces_need_so_many_words(gerdata: Gerdata, workspace: Path, clips: Path) -> None:
+def test_raw_faces_need_so_many_words(here: Gerdata, workspace: Path, clips: Path) -> None:
     clip = next(clips.rglob("*.mp4"))
-    ran = gerdata("predict", clip, "--workspace", workspace, "--recipe", "global")
+    ran = here("predict", clip, "--workspace", workspace, "--recipe", "global")
     assert ran.code == 2
     assert "--accept-raw" in ran.err
-    assert gerdata("predict", "--workspace", workspace).code == 2
+    assert here("predict", "--workspace", workspace).code == 2
 
 
 def test_the_protection_is_that_of_the_runs_data() -> None:
@@ -108,14 +113,14 @@ def test_the_protection_is_that_of_the_runs_data() -> None:
 
 
 def test_the_challenge_file_holds_ids_unless_names_are_asked_for(
-    gerdata: Gerdata, workspace: Path, clips: Path, tmp_path: Path
+    here: Gerdata, workspace: Path, clips: Path, tmp_path: Path
 ) -> None:
     words = ("predict", "--submission", workspace / "shards/kept", "--split", "train", "--workspace", workspace)
-    ran = gerdata(*words, "--out", tmp_path / "ids.txt")
+    ran = here(*words, "--out", tmp_path / "ids.txt")
     assert ran.code == 0, ran.err
     assert "by their ids" in ran.err
     ids = (tmp_path / "ids.txt").read_text().splitlines()
-    assert gerdata(*words, "--names", "--out", tmp_path / "names.txt").code == 0
+    assert here(*words, "--names", "--out", tmp_path / "names.txt").code == 0
     names = (tmp_path / "names.txt").read_text().splitlines()
     assert len(ids) == len(names) > 1
     known = {path.stem for path in clips.rglob("*.mp4")}
@@ -123,6 +128,6 @@ def test_the_challenge_file_holds_ids_unless_names_are_asked_for(
     assert not {line.split()[0] for line in ids[1:]} & known
     assert sorted(line.split()[1] for line in ids[1:]) == sorted(line.split()[1] for line in names[1:])
     assert stat.S_IMODE((tmp_path / "names.txt").stat().st_mode) == 0o600
-    lost = gerdata(*words, "--names", "--out", tmp_path / "no.txt", "--private", tmp_path / "none")
+    lost = here(*words, "--names", "--out", tmp_path / "no.txt", "--private", tmp_path / "none")
     assert lost.code == 2
     assert "have no name" in lost.err
