@@ -9,6 +9,7 @@ from gerdata.learn.batch import Batch, Form
 from gerdata.learn.cross_attention import CrossAttention, Wiring
 from gerdata.learn.cross_attention import Output as FusedOutput
 from gerdata.learn.features import check_segment
+from gerdata.learn.heatmap import Stages
 from gerdata.learn.person_query import QueryOptions
 from gerdata.learn.picture_encoder import Vision, VisionEncoder, load_vision
 from gerdata.learn.sound_encoder import MIN_PAPER, MIN_TINY
@@ -146,8 +147,7 @@ def design_of(recipe: TrainRecipe) -> Design:
         query_layers=recipe.query_layers,
         query=QueryOptions(recipe.width, recipe.query_heads, recipe.dropout, recipe.no_person, recipe.adjacency),
         heatmap_width=recipe.heatmap_width,
-        stages=recipe.stages,
-        stage_depth=recipe.stage_depth,
+        stages=Stages(recipe.stages, recipe.stage_depth, recipe.stage_width or recipe.heatmap_width),
         sound=recipe.sound,
         mels=recipe.mels,
         embedding=recipe.embedding,

@@ -3,6 +3,9 @@
 As published, all stages see the same features and each is held to the target ("deep supervision"); there is no cascade.
 """
 
+from itertools import pairwise
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -13,18 +16,27 @@ from gerdata.people.limbs import SIDE
 RARE = -4.0  # where logits start: a cell is on a limb about once in fifty
 
 
-class Heatmap(nn.Module):
-    """7x7 -> 14 -> 28 -> 56 by doubling, then `stages` heads of `depth` convolutions each."""
+class Stages(NamedTuple):
+    """`heads` of them, each of `depth` convolutions of `width` maps."""
 
-    def __init__(self, latent: int, channels: int, width: int, stages: int, depth: int) -> None:
+    heads: int
+    depth: int
+    width: int
+
+
+class Heatmap(nn.Module):
+    """7x7 -> 14 -> 28 -> 56 by doubling, then `stages` heads of `depth` convolutions of `stage_width` maps each."""
+
+    def __init__(self, latent: int, channels: int, width: int, stages: Stages) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(latent, 8 * width, 1)
-        self.ups = nn.ModuleList(
-            [convolution(8 * width, 4 * width), convolution(4 * width, 2 * width), convolution(2 * width, width)]
-        )
+        inside, (count, depth, stage_width) = (8 * width, 4 * width, 2 * width, width), stages
+        self.enter = nn.Conv2d(latent, inside[0], 1)
+        self.ups = nn.ModuleList(convolution(a, b) for a, b in pairwise(inside))
+        self.widen = nn.Identity() if stage_width == width else convolution(width, stage_width)
+        layers = [convolution(stage_width, stage_width) for _ in range(count * depth)]
         self.stages = nn.ModuleList(
-            nn.Sequential(*(convolution(width, width) for _ in range(depth)), nn.Conv2d(width, channels, 1))
-            for _ in range(stages)
+            nn.Sequential(*layers[i * depth : (i + 1) * depth], nn.Conv2d(stage_width, channels, 1))
+            for i in range(count)
         )
         for stage in self.stages:
             nn.init.constant_(stage[-1].bias, RARE)  # type: ignore[index]  # the last layer of a Sequential
@@ -36,6 +48,7 @@ class Heatmap(nn.Module):
             maps = up(interpolate(maps, scale_factor=2.0, mode="nearest"))
         if maps.shape[-1] != SIDE:
             raise ValueError(f"expected a latent grid of {SIDE // 8} x {SIDE // 8}, came {tuple(latent.shape[2:])}")
+        maps = self.widen(maps)
         return torch.stack([stage(maps) for stage in self.stages], dim=1)
 
 

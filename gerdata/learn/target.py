@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from gerdata.clip import BodyMaps, Structure
-from gerdata.people.limbs import BODY_LIMBS, FACE_LIMBS, LIMBS, SIDE, limbs
+from gerdata.learn.limb_maps import draw_limbs
+from gerdata.people.limbs import BODY_LIMBS, FACE_LIMBS, LIMBS, SIDE
 
 Decoder = Literal["none", "query", "heatmap"]
 Parts = Literal["body", "face", "both", "none"]
@@ -54,34 +55,32 @@ def make_targets(clips: list[Known], with_maps: bool) -> Targets:
     drawn = [people_limbs(clip) for clip in clips]
     most = max(limbs.shape[1] for limbs in drawn)
     filled = [np.pad(one, ((0, 0), (0, most - one.shape[1]), (0, 0), (0, 0)), constant_values=np.nan) for one in drawn]
-    people = torch.from_numpy(np.stack(filled))  # [B, T, P, 38, 4]
-    is_known = people.isfinite().all(dim=4)
-    maps = [limb_maps(clip) if with_maps else np.zeros((clip.frames, len(LIMBS), 0, 0), np.float32) for clip in clips]
-    stacked = torch.from_numpy(np.stack(maps))
-    has = torch.stack([stacked[:, :, part].flatten(2).any(dim=2) for part in (BODY, FACE)], dim=2)  # [B, T, 2]
-    return Targets(people.where(is_known[..., None], 0.0), is_known, stacked, has)
+    ends = torch.from_numpy(np.stack(filled))  # [B, T, P, 38, 4]
+    maps = limb_maps(ends, clips) if with_maps else torch.zeros(*ends.shape[:2], len(LIMBS), 0, 0)
+    has = torch.stack([maps[:, :, part].flatten(2).any(dim=2) for part in (BODY, FACE)], dim=2)  # [B, T, 2]
+    is_known = ((ends >= 0) & (ends <= 1)).all(dim=4)  # what is out of the frame no query can say
+    return Targets(ends.where(is_known[..., None], 0.0), is_known, maps, has)
 
 
 def people_limbs(clip: Known) -> np.ndarray:
-    """float32 [T, P, 38, 4] in shares of the frame; NaN where an end is not known, or out of the frame."""
+    """float32 [T, P, 38, 4] in shares of the frame; NaN where an end is not known. P = 0 where nothing is."""
     if clip.structure is None:
         return np.zeros((clip.frames, 0, len(LIMBS), 4), np.float32)
     bodies = clip.structure.bodies
     joints = np.where(bodies[..., 2:3] > 0, bodies[..., :2], np.nan)
     ends = np.concatenate([joints[:, :, _JOINTS], clip.structure.faces[:, :, _POINTS]], axis=2)  # [T, P, 38, 2, 2]
     shares = (ends / clip.side_px).reshape(*ends.shape[:3], 4).astype(np.float32)
-    shares[~((shares >= 0) & (shares <= 1)).all(axis=3)] = np.nan
+    shares[~np.isfinite(shares).all(axis=3)] = np.nan
     return np.asarray(shares, np.float32)
 
 
-def limb_maps(clip: Known) -> np.ndarray:
-    """float32 [T, 38, 56, 56]: drawn from the structure, or the bodies of what was released of it, or zeros."""
-    if clip.structure is not None:
-        return limbs(clip.structure, clip.side_px, clip.side_px)
-    out = np.zeros((clip.frames, len(LIMBS), SIDE, SIDE), np.float32)
-    if clip.limbs is not None:
-        out[:, BODY] = clip.limbs.maps.astype(np.float32) / 255
-    return out
+def limb_maps(ends: Tensor, clips: list[Known]) -> Tensor:
+    """float32 [B, T, 38, 56, 56]: drawn from `ends [B, T, P, 38, 4]`, or the bodies of what was released of them, or zeros."""
+    maps = draw_limbs(ends.permute(0, 1, 3, 2, 4).flatten(0, 2)).view(*ends.shape[:2], len(LIMBS), SIDE, SIDE)
+    for number, clip in enumerate(clips):
+        if clip.structure is None and clip.limbs is not None:
+            maps[number, :, BODY] = torch.from_numpy(clip.limbs.maps).float() / 255
+    return maps
 
 
 def rescaled(structure: Structure, height_px: int, width_px: int, side_px: int) -> Structure:

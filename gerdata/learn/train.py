@@ -13,7 +13,7 @@ import json
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from gerdata.chance import digest_of, rng_for
-from gerdata.clip import Structure
 from gerdata.errors import DatasetError, GerdataError, InterruptedRun
 from gerdata.learn.architecture import (
     Model,
@@ -36,6 +35,7 @@ from gerdata.learn.architecture import (
     structure_use,
 )
 from gerdata.learn.batch import Batch, batches, collate
+from gerdata.learn.beside import Beside
 from gerdata.learn.bottleneck import Spread
 from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
 from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
@@ -56,16 +56,6 @@ PARTS = (GROUP, LATENT, STRUCTURE)
 SELECTION = "validation"  # the split whose macro-F1 chooses the epoch that is kept
 
 Tell = Callable[[str], None]
-
-
-class Beside(NamedTuple):
-    """What a run takes beside its release, by clip; and where it is computed."""
-
-    device: str = "cpu"  # or cuda
-    structures: Mapping[str, Structure] = {}  # of real people: for this machine alone
-    structures_print: str = ""  # a keyed fingerprint of them
-    embeddings: Mapping[str, Tensor] = {}  # float32 [e]
-    embeddings_print: str = ""
 
 
 class Splits(NamedTuple):
@@ -193,6 +183,10 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
     for split in splits.used():
         split.embeddings = beside.embeddings
     training.structures = beside.structures
+    if beside.structures and not any(row.clip.id in beside.structures for row in training.rows):
+        raise DatasetError(
+            f"{release}: the private folder holds no structure of its clips; its name and key made their names"
+        )
     if not beside.structures:
         check_structure(recipe, training.header.members, release)
     return splits

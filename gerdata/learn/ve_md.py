@@ -23,7 +23,7 @@ from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
 from gerdata.errors import GerdataError
 from gerdata.learn.bottleneck import Bottleneck, Kind, Latent
-from gerdata.learn.heatmap import Heatmap
+from gerdata.learn.heatmap import Heatmap, Stages
 from gerdata.learn.person_query import People, PersonQuery, QueryOptions
 from gerdata.learn.picture_encoder import SCALES, Vision, VisionEncoder, load_transformers, tiny_maps
 from gerdata.learn.pooling import FramesAttentionPooling, encode_present, positions
@@ -32,6 +32,7 @@ from gerdata.learn.target import Decoder, Parts, channels_of
 from gerdata.people.limbs import SIDE
 
 OPTIONS = QueryOptions(width=96, heads=4, dropout=0.1, no_person=True, adjacency=False)
+STAGES = Stages(heads=2, depth=1, width=24)
 GRID = 7  # cells a side of the latent: 224 px halved five times
 
 Route = Literal["latent", "kept", "projected"]
@@ -66,8 +67,7 @@ class Design:
     query_layers: int = 1
     query: QueryOptions = OPTIONS
     heatmap_width: int = 24
-    stages: int = 2
-    stage_depth: int = 1
+    stages: Stages = STAGES
     sound: Literal["none", "tiny", "paper"] = "tiny"
     mels: int = 64
     embedding: int = 0  # numbers of a clip's own vector; 0: none
@@ -97,7 +97,7 @@ class VeMd(nn.Module):
         if how.decoder == "query":
             self.person_query = PersonQuery(how.latent, channels, how.queries, how.query_layers, how.query)
         if how.decoder == "heatmap":
-            self.heatmap = Heatmap(how.latent, channels, how.heatmap_width, how.stages, how.stage_depth)
+            self.heatmap = Heatmap(how.latent, channels, how.heatmap_width, how.stages)
 
     def forward(
         self,

@@ -106,6 +106,7 @@ class TrainRecipe(Recipe):
     no_person: bool = True  # queries also say whether they are anybody
     adjacency: bool = False  # queries also say which limbs meet
     heatmap_width: int = Field(24, ge=1, le=1024)
+    stage_width: int = Field(0, ge=0, le=1024)  # 0: as heatmap_width
     stages: int = Field(2, ge=1, le=12)
     stage_depth: int = Field(1, ge=1, le=8)
     limb_weight: float = Field(1.0, ge=1, le=100)  # of a cell on a limb against an empty one

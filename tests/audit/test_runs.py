@@ -1,25 +1,17 @@
 """A run that learnt its clips by heart is caught; one that did not is not; splits that differ by themselves make it void."""
 
-import json
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from toy import write_release
 
 from gerdata.audit.answers import BY_FRAME, MOST_NUMBERS, Items, by_clip, folded
 from gerdata.audit.membership import learn_by_heart, matched, membership
 from gerdata.audit.relink import relink
-from gerdata.audit.runs import inquire_run
 from gerdata.chance import rng_for
 from gerdata.clip import CLASSES, Clip
-from gerdata.errors import DatasetError
 from gerdata.learn.architecture import Model, build_model, form_of
 from gerdata.learn.batch import Item, collate
 from gerdata.learn.outcome import Outcome
-from gerdata.learn.train import train
 from gerdata.recipe import TrainRecipe
 from gerdata.store.audits import Verdict
 
@@ -141,19 +133,3 @@ def test_people_who_cannot_be_told_in_the_clips_make_it_void_and_few_are_underpo
     assert relink("fused", noise, rng.normal(0, 1, (480, 64)), who, 0).status == "void"
     assert relink("fused", noise, noise, np.repeat(np.arange(4), 120), 0).status == "underpowered"
     assert relink("fused", noise, noise, np.full(480, -1), 0).status == "underpowered"
-
-
-def test_a_run_is_audited_by_its_own_release_alone(tmp_path: Path) -> None:
-    release = write_release(tmp_path / "one", {"train": 30, "validation": 9, "test": 20})
-    other = write_release(tmp_path / "two", {"train": 12, "validation": 6, "test": 6})
-    train(RECIPE, release, tmp_path / "run", 0, threads=1)
-    document = inquire_run(tmp_path / "run", release, {}, None, 0)
-    assert document.stage == "run"
-    told = {one.part: one.status for one in document.verdicts}
-    assert told["membership by loss"] == "underpowered"
-    assert {"membership by answers", "membership by fused"} <= set(told)
-    assert told["people by any tensor"] == "skipped"  # every clip is of a cast of its own
-    assert json.loads(document.model_dump_json())["dataset"] == document.dataset
-    with pytest.raises(DatasetError, match="trained on another release"):
-        inquire_run(tmp_path / "run", other, {}, None, 0)
-    assert replace(document.verdicts[0], why="").line().startswith("membership by loss")

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from toy import write_release
 
 from gerdata.errors import DatasetError, InterruptedRun, RecipeError
 from gerdata.learn.ablate import ablate, cells_of
@@ -20,9 +20,9 @@ from gerdata.report.chart import chart_of
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mixed(make_release: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A toy release whose first 24 training clips and all held-out ones count as real; two clips a group."""
-    release = write_release(tmp_path_factory.mktemp("mixed") / "release", {"train": 54, "validation": 12, "test": 40})
+    release = make_release(tmp_path_factory.mktemp("mixed") / "release", {"train": 54, "validation": 12, "test": 40})
     for split in ("train", "validation", "test"):
         path = release / "manifest" / f"{split}.parquet"
         rows = []

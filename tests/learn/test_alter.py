@@ -149,8 +149,8 @@ def test_a_model_that_lives_off_heads_is_found(seer: Trained, release: Path) -> 
 
 def test_what_no_clip_has_is_said(seer: Trained, release: Path) -> None:
     data = ReleaseSplit(release, "test", seer.form)
-    with pytest.raises(DatasetError, match="no clip of 'test' has what bodies needs"):
-        effect_of(seer.model, data, ask_split(seer, data), Occlusion("bodies"))
+    with pytest.raises(DatasetError, match="no clip of 'test' has what frames:3 needs"):
+        effect_of(seer.model, data, ask_split(seer, data), parse_corruption("frames:3"))
 
 
 def test_clips_that_are_not_altered_are_those_of_the_split(seer: Trained, release: Path) -> None:

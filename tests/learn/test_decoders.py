@@ -5,13 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, mse_loss, smooth_l1_loss
 
 from gerdata.chance import rng_for
 from gerdata.clip import BodyMaps, Structure
-from gerdata.learn.heatmap import RARE, Heatmap, heatmap_loss
+from gerdata.learn.heatmap import RARE, Heatmap, Stages, heatmap_loss
+from gerdata.learn.limb_maps import draw_limbs
 from gerdata.learn.matching import adjacency_costs, assign, limb_costs, pair_costs, true_adjacency
 from gerdata.learn.person_query import (
     NO_PERSON_WEIGHT,
@@ -22,8 +25,8 @@ from gerdata.learn.person_query import (
     meeting_limbs,
     query_loss,
 )
-from gerdata.learn.target import BODY, FACE, Known, channels_of, limb_maps, make_targets, people_limbs, rescaled
-from gerdata.people.limbs import BODY_LIMBS, FACE_LIMBS, LIMBS, SIDE
+from gerdata.learn.target import BODY, FACE, Known, channels_of, make_targets, people_limbs, rescaled
+from gerdata.people.limbs import BODY_LIMBS, FACE_LIMBS, LIMBS, SIDE, limbs
 
 N, Q, P, L = 3, 7, 4, 18
 MEETS = meeting_limbs(channels_of("body"))
@@ -158,11 +161,11 @@ def test_shapes_of_both_decoders() -> None:
     assert people.presence is not None
     assert people.adjacency is not None
     assert (people.presence.shape, people.adjacency.shape) == ((2, 5), (2, 5, 38, 38))
-    maps = Heatmap(8, 18, 4, 3, 1)(latent)
+    maps = Heatmap(8, 18, 4, Stages(3, 1, 6))(latent)
     assert maps.shape == (2, 3, 18, 56, 56)
     assert maps.mean().item() == pytest.approx(RARE, abs=1)
     with pytest.raises(ValueError, match="7 x 7"):
-        Heatmap(8, 18, 4, 3, 1)(torch.randn(2, 8, 6, 6))
+        Heatmap(8, 18, 4, Stages(3, 1, 6))(torch.randn(2, 8, 6, 6))
 
 
 @pytest.mark.parametrize("limb_weight", [1.0, 5.0])
@@ -189,7 +192,7 @@ def crowd(t: int = 2, p: int = 3, side: int = 64) -> Structure:
 
 def test_maps_are_those_of_a_naive_renderer() -> None:
     structure = crowd()
-    maps = limb_maps(Known(64, 2, structure, None))
+    maps = make_targets([Known(64, 2, structure, None)], with_maps=True).maps[0].numpy()
     wanted = np.zeros((2, 38, SIDE, SIDE))
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
     for t in range(2):
@@ -207,20 +210,35 @@ def test_maps_are_those_of_a_naive_renderer() -> None:
                     nearest = np.minimum(nearest, (x - point[0]) ** 2 + (y - point[1]) ** 2)
                 wanted[t, c] += np.exp(-nearest / 2)
     assert np.abs(maps - wanted.clip(max=1)).max() < 2e-3  # lines are cut four sigmas off
+    assert np.abs(maps - limbs(structure, 64, 64)).max() < 2e-3
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([0.5, 1.0, 2.0]), st.sampled_from([0.05, 0.3, 2.0]))
+@settings(deadline=None, max_examples=60)
+def test_any_limbs_are_drawn_as_those_of_the_reference(seed: int, people: int, sigma: float, length: float) -> None:
+    rng = rng_for(seed, "lines")
+    first = rng.uniform(-0.5, 1.5, (people, 2))
+    lines = np.concatenate([first, first + rng.uniform(-length, length, (people, 2))], axis=1).astype(np.float32)
+    structure = Structure.empty(1, people)
+    structure.bodies[0, :, (5, 7), 2] = 2
+    structure.bodies[0, :, (5, 7), :2] = lines.reshape(-1, 2, 2).transpose(1, 0, 2) * 64
+    wanted = limbs(structure, 64, 64, sigma)[0, BODY_LIMBS.index((5, 7))]
+    drawn = draw_limbs(torch.from_numpy(lines)[None], sigma)[0]
+    assert np.abs(drawn.numpy() - wanted).max() < 1e-3 * people
 
 
 def test_people_are_shares_of_the_frame_and_what_is_missing_or_outside_is_not_known() -> None:
     structure = crowd()
     structure.bodies[0, 1, 5] = (-3, 20, 2)
-    limbs = people_limbs(Known(64, 2, structure, None))
-    assert limbs.shape == (2, 3, 38, 4)
+    told = people_limbs(Known(64, 2, structure, None))
+    assert told.shape == (2, 3, 38, 4)
     for c, (a, b) in enumerate(BODY_LIMBS):
         for p in range(3):
             known = min(structure.bodies[1, p, a, 2], structure.bodies[1, p, b, 2]) > 0
             wanted = np.concatenate([structure.bodies[1, p, a, :2], structure.bodies[1, p, b, :2]]) / 64
-            assert np.allclose(limbs[1, p, c], wanted if known else np.nan, equal_nan=True, atol=1e-6)
+            assert np.allclose(told[1, p, c], wanted if known else np.nan, equal_nan=True, atol=1e-6)
     touching = [c for c, limb in enumerate(BODY_LIMBS) if 5 in limb]
-    assert np.isnan(limbs[0, 1, touching]).all()
+    assert not make_targets([Known(64, 2, structure, None)], with_maps=False).is_known[0, 0, 1, touching].any()
 
 
 def test_frames_in_which_nothing_is_known_are_masked_not_filled_from_the_one_before() -> None:
