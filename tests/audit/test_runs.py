@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gerdata.audit.answers import BY_FRAME, MOST_NUMBERS, Items, by_clip, folded
+from gerdata.audit.answers import BY_FRAME, MOST_NUMBERS, Items, answers_of, by_clip, folded
 from gerdata.audit.membership import learn_by_heart, matched, membership
 from gerdata.audit.relink import relink
 from gerdata.chance import rng_for
@@ -96,6 +96,22 @@ def test_members_are_matched_by_kind_and_class() -> None:
     assert (kept == kept[0]).all()
     assert kept[0] > 0
     assert (~member[at]).sum() == 30
+
+
+@pytest.mark.parametrize(("decoder", "name"), [("query", "queries"), ("heatmap", "heatmaps"), ("none", "latent")])
+def test_every_tensor_of_a_ve_md_is_attacked_as_of_its_clips(decoder: str, name: str) -> None:
+    told = {"architecture": "ve-md", "decoder": decoder, "structure": "body", "latent": 4, "query_heads": 4}
+    recipe = TrainRecipe.model_validate(RECIPE.model_dump() | told)
+    torch.manual_seed(0)
+    model = build_model(recipe, 3)
+    items, outcome, _ = items_of()
+    own = [items[i]._replace(has_video=i != 3) for i in range(8)]
+    made = answers_of(model, Items(own), outcome.only(np.arange(8)))
+    assert {"logits", "fused", "latent", name} <= set(made.tensors)
+    assert all(len(one) == 8 for one in made.tensors.values())
+    assert not made.tensors["latent"][3].any()  # nobody was seen in it
+    alone = answers_of(model, Items(own[5:6] + own[:1]), outcome.only(np.array([5, 0])))
+    assert np.allclose(alone.tensors[name], made.tensors[name][[5, 0]], atol=1e-5)
 
 
 def test_frames_become_their_clips_and_large_tensors_are_folded() -> None:
