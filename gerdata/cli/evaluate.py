@@ -67,7 +67,7 @@ def evaluate(
     from gerdata.store.dataset import the_release
 
     protocol = shared.protocol
-    _check(split, modality, hide, protocol)
+    _check(split, modality, hide, protocol, bool(shared.corrupt or shared.occlude))
     alterations: list[Alteration] = [parse_corruption(one, shared.seed) for one in shared.corrupt]
     alterations += [parse_occlusion(one) for one in shared.occlude]
     where, trained = release or the_release(shared.workspace), load(run)
@@ -115,7 +115,7 @@ def _headline(told: "Breakdown") -> str:
     )
 
 
-def _check(split: str | None, modality: str, hide: str, protocol: str | None) -> None:
+def _check(split: str | None, modality: str, hide: str, protocol: str | None, alters: bool) -> None:
     for name, value, known in (
         ("split", split, (None, "train", "validation", "test")),
         ("modality", modality, ("both", "video", "audio")),
@@ -124,5 +124,7 @@ def _check(split: str | None, modality: str, hide: str, protocol: str | None) ->
     ):
         if value not in known:
             raise UsageError(f"--{name} {value}: expected one of {', '.join(str(one) for one in known if one)}")
+    if hide != "none" and alters:
+        raise UsageError("--hide, --corrupt and --occlude all change the clips; take --hide alone")
     if split and protocol:
         raise UsageError("--protocol names the split itself; leave out --split")

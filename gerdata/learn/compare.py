@@ -24,7 +24,9 @@ from gerdata.learn.bootstrap import (
     figures_of,
     percentiles,
     redrawn,
+    share,
     sums_of_groups,
+    unbiased,
     whole,
 )
 from gerdata.learn.outcome import Outcome
@@ -75,6 +77,7 @@ def compare(a: Sequence[Outcome], b: Sequence[Outcome], seed: int = 0) -> Compar
     for other in (*a, *b):
         refuse_unlike(first, other)
     drawn = _drawn_by_run((*a, *b), seed)
+    groups = int(first.group.max()) + 1
     differences = []
     for figure in FIGURES:
         values = np.array([float(figures_of(whole(_sums(one)))[figure]) for one in (*a, *b)])
@@ -85,13 +88,12 @@ def compare(a: Sequence[Outcome], b: Sequence[Outcome], seed: int = 0) -> Compar
         differences.append(
             Difference(
                 figure,
-                percentiles(means[0], sides[0]),
-                percentiles(means[1], sides[1]),
+                _bounded(figure, means[0], sides[0], groups),
+                _bounded(figure, means[1], sides[1], groups),
                 percentiles(means[0] - means[1], gap),
                 p_of(means[0] - means[1], gap),
             )
         )
-    groups = int(first.group.max()) + 1
     return Comparison(len(first.clips), groups, len(a), len(b), DRAWS, groups < LEAST_GROUPS, tuple(differences))
 
 
@@ -113,7 +115,8 @@ def over_runs(outcomes: Sequence[Outcome], seed: int = 0) -> dict[str, Estimate]
     out = {}
     for figure in FIGURES:
         value = float(np.mean([figures_of(whole(_sums(one)))[figure] for one in outcomes]))
-        out[figure] = percentiles(value, _mean_of_runs(drawn[figure], rng_for(seed, "compare", "runs", figure)))
+        told = _mean_of_runs(drawn[figure], rng_for(seed, "compare", "runs", figure))
+        out[figure] = _bounded(figure, value, told, int(outcomes[0].group.max()) + 1)
     return out
 
 
@@ -135,6 +138,13 @@ def refuse_unlike(a: Outcome, b: Outcome) -> None:
             f"the runs were asked about other clips ({len(a.clips)} and {len(b.clips)}, or other labels); name one release "
             "and split"
         )
+
+
+def _bounded(figure: str, value: float, drawn: Floats, groups: int) -> Estimate:
+    """A figure of one side; means of shares over runs may be drawn outside of [0, 1], where no share is."""
+    if figure == "ece":
+        return unbiased(value, drawn)
+    return share(value, np.clip(drawn, 0, 1), groups)
 
 
 def _sums(outcome: Outcome) -> Sums:

@@ -80,7 +80,8 @@ def test_evaluate_tells_both_protocols_and_what_covering_and_damage_cost(
     assert told["effects"][1]["control"] is not None
     clean = here("evaluate", trained["out"], "--workspace", workspace, "--protocol", "clean")
     assert "gap, validation (published) less test (clean): accuracy" in clean.out
-    for odd in (("--corrupt", "fog"), ("--occlude", "hats"), ("--protocol", "clean", "--split", "test")):
+    hidden = ("--hide", "heads-and-sound", "--occlude", "heads")
+    for odd in (hidden, ("--corrupt", "fog"), ("--occlude", "hats"), ("--protocol", "clean", "--split", "test")):
         assert here("evaluate", trained["out"], "--workspace", workspace, *odd).code == 2
 
 

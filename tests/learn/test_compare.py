@@ -9,6 +9,7 @@ from gerdata.chance import rng_for
 from gerdata.clip import CLASSES, Clip
 from gerdata.errors import DatasetError
 from gerdata.learn.compare import compare, gap_of, over_runs
+from gerdata.learn.metrics import wilson_interval
 from gerdata.learn.outcome import Outcome
 
 GROUPS, EACH = 40, 6
@@ -81,6 +82,13 @@ def test_the_spread_over_few_runs_is_that_of_their_mean() -> None:
     values = np.array([0.1, 0.4, 0.5, 0.8])
     drawn = _mean_of_runs(np.tile(values, (40_000, 1)), rng_for(0, "test"))
     assert drawn.var() == pytest.approx(values.var(ddof=1) / 4, rel=0.03)
+
+
+def test_where_every_run_is_right_about_everything_the_interval_is_that_of_the_groups() -> None:
+    (one,) = models(7, (0.0,))
+    sure = replace(one, probabilities=np.eye(3)[one.truth])
+    assert over_runs([sure, sure])["accuracy"] == (1.0, *wilson_interval(GROUPS, GROUPS))
+    assert compare([sure], [one]).of("accuracy").a.low < 1
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
