@@ -15,7 +15,7 @@ import torch
 from gerdata.errors import DatasetError, RecipeError
 from gerdata.learn.architecture import build_model, check_recipe
 from gerdata.learn.bootstrap import Estimate
-from gerdata.learn.compare import Comparison, compare, over_runs, signed
+from gerdata.learn.compare import Comparison, compare, over_runs, p_told, signed
 from gerdata.learn.data import read_header, release_fingerprint
 from gerdata.learn.evaluate import ask_split, load, open_split
 from gerdata.learn.metrics import DataKind
@@ -75,7 +75,7 @@ class Ablation:
                 else "reference"
             )
             figures = " | ".join(str(one.figures[name]) for name in ("accuracy", "macro_f1", "uar"))
-            p = f"{told.p:.3f}" if told else ""
+            p = p_told(told.p) if told else ""
             lines.append(f"| {one.name} | {one.train_clips} | {one.steps} | {figures} | {gap} | {p} |")
         return "\n".join(lines) + "\n"
 

@@ -46,7 +46,7 @@ class Difference:
 
     def line(self) -> str:
         """One line for people."""
-        return f"{self.figure}: {self.a} against {self.b}, difference {signed(self.difference)}, p {self.p:.3f}"
+        return f"{self.figure}: {self.a} against {self.b}, difference {signed(self.difference)}, p {p_told(self.p)}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Comparison:
     def of(self, figure: str) -> Difference:
         """The difference of one figure."""
         return next(one for one in self.differences if one.figure == figure)
+
+
+def p_told(p: float) -> str:
+    """A p for people; never nought, which no number of draws shows."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def signed(estimate: Estimate) -> str:

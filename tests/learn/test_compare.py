@@ -8,7 +8,7 @@ import pytest
 from gerdata.chance import rng_for
 from gerdata.clip import CLASSES, Clip
 from gerdata.errors import DatasetError
-from gerdata.learn.compare import compare, gap_of, over_runs
+from gerdata.learn.compare import compare, gap_of, over_runs, p_told
 from gerdata.learn.metrics import wilson_interval
 from gerdata.learn.outcome import Outcome
 
@@ -47,6 +47,7 @@ def test_a_true_difference_is_found_and_is_signed() -> None:
     back = compare([worse], [better]).of("accuracy")
     assert back.difference.value == pytest.approx(-told.difference.value)
     assert "+" in told.line()
+    assert p_told(1 / 2001) == "< 0.001"
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
