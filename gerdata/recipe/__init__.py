@@ -4,6 +4,7 @@ A recipe is `recipes/<command>/NAME.toml`, or any path that ends in `.toml`. `--
 key with a TOML value of its type. What a stage gets is a frozen, validated value; its fingerprint names it.
 """
 
+from gerdata.recipe.ablate import AblateRecipe, Cell, ViewRecipe
 from gerdata.recipe.form import Recipe
 from gerdata.recipe.ingest import IngestRecipe
 from gerdata.recipe.load import load, recipe_names, recipes_dir, shipped_name
@@ -15,7 +16,9 @@ from gerdata.recipe.train import AugmentRecipe, TrainRecipe
 __all__ = [
     "COSMETIC_OPS",
     "RECIPES",
+    "AblateRecipe",
     "AugmentRecipe",
+    "Cell",
     "IngestRecipe",
     "ProtectRecipe",
     "Recipe",
@@ -23,6 +26,7 @@ __all__ = [
     "SynthRecipe",
     "Terms",
     "TrainRecipe",
+    "ViewRecipe",
     "load",
     "recipe_names",
     "recipes_dir",
@@ -35,5 +39,6 @@ RECIPES: dict[str, type[Recipe]] = {
     "synth": SynthRecipe,
     "shard": ShardRecipe,
     "train": TrainRecipe,
+    "ablate": AblateRecipe,
     "augment": AugmentRecipe,  # of no command: `train` names it
 }
