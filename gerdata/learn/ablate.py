@@ -22,7 +22,7 @@ from gerdata.learn.metrics import DataKind
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
 from gerdata.learn.run import BEST, DONE, Identity, Run, load_weights
-from gerdata.learn.train import Tell, alone, exact, fit, read_splits, stoppable, torch_seed, train
+from gerdata.learn.train import Onlookers, Tell, alone, exact, fit, read_splits, stoppable, torch_seed, train
 from gerdata.learn.view import make_view
 from gerdata.manifest import read_rows
 from gerdata.recipe import AblateRecipe, Cell, TrainRecipe
@@ -181,7 +181,7 @@ def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
             threads=threads,
             pretrained=sha256_of_file(start / BEST),
         )
-        return fit(model, splits, identity, place.run, tell, ranks)
+        return fit(model, splits, identity, place.run, Onlookers(tell, lambda epoch, figures: None, ranks))
 
 
 def _started(place: Place, start: Path) -> Place:
