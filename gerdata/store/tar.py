@@ -54,23 +54,44 @@ def finish(path: Path) -> None:
         file.write(_END)
 
 
-def walk(path: Path) -> Iterator[Member]:
-    """Every member of a tar, in order. `DatasetError` names what is not a plain file or cut short."""
+def walk(path: Path, folders: bool = False) -> Iterator[Member]:
+    """Every member of a tar, in order. `DatasetError` names what is not a plain file or cut short.
+
+    With `folders`, entries of folders, which hold nothing, are passed over instead of refused.
+    """
     size = path.stat().st_size
     try:
         with tarfile.open(path, "r:") as tar:
             for info in tar:
+                if folders and info.isdir():
+                    continue
                 if not info.isreg() or info.issparse():
                     raise DatasetError(f"{path.name}: member {info.name!r} is not a plain file")
                 if info.offset_data + info.size > size:
                     raise DatasetError(f"{path.name}: member {info.name!r} is cut short")
                 yield Member(info.name, info.offset_data, info.size)
+            end = tar.offset
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path.name}: not a tar that can be read ({error})") from None
+    _check_end(path, end, size)
+
+
+def _check_end(path: Path, end: int, size: int) -> None:
+    """Nothing but zeros, and at least two blocks of them, where the members end: the library takes a damaged header, or a
+    member with a size that is not its own, for the end of the tar."""
     with path.open("rb") as file:
-        file.seek(max(0, size - len(_END)))
-        if file.read() != _END:
-            raise DatasetError(f"{path.name}: the end mark is missing; the tar is cut short")
+        file.seek(max(0, end - BLOCK))  # the library may or may not have read the first block of the end mark
+        zeros = 0
+        while chunk := file.read(1 << 20):
+            rest = chunk.rstrip(b"\0")
+            zeros = len(chunk) - len(rest) + (0 if rest else zeros)
+            after = file.tell() - len(chunk) + len(rest)
+            if rest and after > end:
+                raise DatasetError(
+                    f"{path.name}: no header of a member at {end}; the tar is damaged there, or a size lies"
+                )
+    if zeros < len(_END):
+        raise DatasetError(f"{path.name}: the end mark is missing; the tar is cut short")
 
 
 def read_at(file: BinaryIO, offset: int, length: int, where: str) -> bytes:
