@@ -24,41 +24,12 @@ from gerdata.store.index import INDEX_SCHEMA, Index
 from gerdata.store.tar import Member, walk
 
 # What a loader might run or unpickle, by any part of the suffix: webdataset unpickles .pyd, .pickle and .pth unasked.
-FORBIDDEN = frozenset(
-    [
-        "bat",
-        "cbor",
-        "ckpt",
-        "cloudpickle",
-        "cmd",
-        "com",
-        "dill",
-        "dll",
-        "dylib",
-        "exe",
-        "jar",
-        "joblib",
-        "msi",
-        "p",
-        "pck",
-        "pckl",
-        "pickle",
-        "pkl",
-        "ps1",
-        "pt",
-        "pth",
-        "py",
-        "pyc",
-        "pyd",
-        "pyo",
-        "pyz",
-        "sh",
-        "so",
-        "ten",
-        "tb",
-        "whl",
-    ]
-)
+# fmt: off
+FORBIDDEN = frozenset({
+    "bat", "ckpt", "cloudpickle", "cmd", "com", "dill", "dll", "dylib", "exe", "jar", "joblib", "msi", "p", "pck", "pckl",
+    "pickle", "pkl", "ps1", "pt", "pth", "py", "pyc", "pyd", "pyo", "pyz", "sh", "so", "whl",
+})
+# fmt: on
 ARRAY_LIMIT_BYTES = 64 << 20
 _PART = re.compile(r"[A-Za-z0-9_@#+=,()-][A-Za-z0-9._@#+=,()-]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
