@@ -4,8 +4,8 @@
 
 Run it with a Python that has gerdata's dependencies and the peers: docs/performance.md says how to make one. Batches are
 uint8 [32, 5, 3, 224, 224] and float32 [32, 80000], shuffled, nothing consumes them, and everything is in the page cache.
-Peers use the same decoders (simplejpeg and soundfile) in the usual function of a sample. The limit is the same decoding into one batch that is kept,
-from bytes in memory: in one process, or in two at once.
+Peers use the same decoders (simplejpeg and soundfile) in the usual function of a sample. The limit is the same decoding
+into one batch that is kept, from bytes in memory: in one process, or in two at once.
 """
 
 import argparse

@@ -4,6 +4,7 @@ Opening reads the footer of the Parquet; a column is decoded when it is first as
 rows (4,096 in ours), kept as 8 bytes a row and 8 a member. docs/performance.md says what a million rows take.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ INDEX_SCHEMA = pa.schema(
 )
 MEMBER_LIMIT_BYTES = (1 << 31) - 1
 OFFSET_LIMIT_BYTES = 1 << 50
+HELD_GROUPS, HELD_ROWS = 32, 1 << 16
 
 Ints = npt.NDArray[np.int64]
 
@@ -169,8 +171,8 @@ class Index:
 
     def place(self, row: int) -> Place:
         """Where one sample lies; `DatasetError` where that cannot be, whatever the tar is."""
-        number = int(np.searchsorted(self._group_starts, row, "right")) - 1
-        group, inside = self._group(number), row - int(self._group_starts[number])
+        number, inside = self.group_of(row)
+        group = self._group(number)
         shards, codes = self._shard_codes()
         code, name = int(codes[row]), self.ids[row]
         if code < 0:
@@ -187,12 +189,29 @@ class Index:
         """Whole rows as objects, for those who want all of a few."""
         first = int(np.searchsorted(self._group_starts, start, "right")) - 1
         last = int(np.searchsorted(self._group_starts, max(start, stop - 1), "right"))
+        table = self.whole(*range(first, last))
+        yield from self.made(table.slice(start - int(self._group_starts[first]), stop - start))
+
+    def whole(self, *groups: int) -> pa.Table:
+        """All columns of some groups of rows."""
         known = [name for name in self._file.schema_arrow.names if name in MANIFEST_SCHEMA.names]
-        table = self._read(list(range(first, last)), known).slice(start - int(self._group_starts[first]), stop - start)
+        return self._read(list(groups), known)
+
+    def made(self, table: pa.Table) -> Iterator[Row]:
+        """Rows as objects."""
         try:
             yield from (Row.from_json(flat) for flat in table.to_pylist())
         except (ValueError, TypeError, KeyError) as error:
             raise DatasetError(f"{self.path}: not a readable manifest ({_first_line(error)})") from None
+
+    def select(self, numbers: Ints) -> "Rows":
+        """Some rows as objects, each made when it is asked for."""
+        return Rows(self, numbers)
+
+    def group_of(self, row: int) -> tuple[int, int]:
+        """In which group of rows a row is, and where in it."""
+        number = int(np.searchsorted(self._group_starts, row, "right")) - 1
+        return number, row - int(self._group_starts[number])
 
     def _members_of(self, row: int) -> tuple[str, ...]:
         if self._members is not None:
@@ -221,6 +240,39 @@ class Index:
             return self._file.read_row_groups(groups, columns=columns)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DatasetError(f"{self.path}: not a readable manifest ({_first_line(error)})") from None
+
+
+class Rows(Sequence[Row]):
+    """Some rows of an index as objects. `HELD_GROUPS` groups that were read stay in memory, and `HELD_ROWS` objects."""
+
+    def __init__(self, index: Index, numbers: Ints) -> None:
+        self._index, self._numbers = index, numbers
+        self._tables: OrderedDict[int, pa.Table] = OrderedDict()
+        self._made: OrderedDict[int, Row] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [self._row(int(number)) for number in self._numbers[index]]
+        return self._row(int(self._numbers[range(len(self))[index]]))
+
+    def _row(self, number: int) -> Row:
+        if number not in self._made:
+            group, inside = self._index.group_of(number)
+            if group not in self._tables:
+                self._tables[group] = self._index.whole(group)
+            self._made[number] = next(self._index.made(self._tables[group].slice(inside, 1)))
+            if len(self._tables) > HELD_GROUPS:
+                self._tables.popitem(last=False)
+            if len(self._made) > HELD_ROWS:
+                self._made.popitem(last=False)
+        return self._made[number]
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[list[str], npt.NDArray[np.int32]]:

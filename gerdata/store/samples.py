@@ -45,7 +45,7 @@ class Samples:
         """The members at a place; `DatasetError` where they lie beyond the end of their tar."""
         shard = self._shard(place.shard)
         start, end = min(place.starts, default=0), max(place.ends, default=0)
-        if end > shard.size:
+        if start < 0 or end > shard.size or any(b < a for a, b in zip(place.starts, place.ends, strict=True)):
             raise DatasetError(f"{self.home.name}/{place.shard}: clip {place.id} lies beyond its end; run verify")
         spans = zip(place.members, place.starts, place.ends, strict=True)
         if end - start > SPAN_LIMIT_BYTES:

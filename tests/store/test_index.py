@@ -3,6 +3,7 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,8 @@ def test_columns_ids_and_rows_across_row_groups(tmp_path: Path) -> None:
     assert len(index.shards) == 900
     assert index.shards[int(index.shard_of[8999])] == rows[8999].shard
     assert [r.clip.id for r in index.rows(4090, 4100)] == [f"id{i:04d}" for i in range(4090, 4100)]
+    some = index.select(np.array([8999, 0, 4096]))
+    assert [some[k] for k in range(3)] == some[:] == [rows[8999], rows[0], rows[4096]]
     again = pickle.loads(pickle.dumps(index))  # noqa: S301 - our own bytes
     assert again.place(4096) == index.place(4096)
 
