@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 
-from gerdata.chance import digest_of, rng_for
+from gerdata.chance import digest_of
 from gerdata.errors import DatasetError, GerdataError, InterruptedRun
 from gerdata.learn.batch import batches, collate
 from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
@@ -126,7 +126,7 @@ def train_epoch(
     `chance` is (seed, epoch), counted from 1: the order, each clip's change and the dropout are drawn from it.
     """
     seed, epoch = chance
-    order = rng_for(seed, "epoch", epoch).permutation(len(data)).tolist()
+    order = data.order(seed, epoch)
     torch.manual_seed(torch_seed(seed, "dropout", epoch))  # the only chance inside the network
     ranges = Ranges(recipe.train_frames, recipe.augment, recipe.modality_dropout)
     steps = math.ceil(len(data) / recipe.batch)
