@@ -23,6 +23,7 @@ import numpy as np
 import peers
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import simplejpeg
 import soundfile
@@ -82,7 +83,7 @@ def _half(samples: Samples, gate: Any) -> None:
     gate.wait()
 
 
-def limit_of_two(samples: Samples) -> tuple[int, float]:
+def limit_of_two(samples: Samples) -> tuple[int, float, None]:
     """The same in two processes at once; only the decoding is timed."""
     context = multiprocessing.get_context("fork")
     gate = context.Barrier(3)
@@ -95,7 +96,7 @@ def limit_of_two(samples: Samples) -> tuple[int, float]:
     took = time.perf_counter() - began
     for half in halves:
         half.join()
-    return len(samples), took
+    return len(samples), took, None
 
 
 # ---- loaders
@@ -230,22 +231,22 @@ def loaders(root: Path) -> dict[str, Make]:
     }
 
 
-def timed(make: Make, workers: int, batches: int) -> tuple[int, float]:
-    """Samples and seconds of `batches` batches after the first."""
+def timed(make: Make, workers: int, batches: int) -> tuple[int, float, float | None]:
+    """Samples and seconds of `batches` batches after the first; and seconds of CPU, where this process does it all."""
     gc.collect()
     running = iter(make(workers))
     frames, sound = next(running)
     assert frames.shape == (BATCH, T, 3, PX, PX), frames.shape
     assert frames.dtype == torch.uint8
     assert sound.shape == (BATCH, N_AUDIO), sound.shape
-    began, n = time.perf_counter(), 0
+    began, cpu, n = time.perf_counter(), time.process_time(), 0
     for _ in running:
         n += 1
         if n == batches:
             break
-    took = time.perf_counter() - began
+    took, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     del running
-    return n * BATCH, took
+    return n * BATCH, took, None if workers else cpu_s
 
 
 def load(root: Path, samples: Samples, workers: int, rounds: int) -> None:
@@ -279,19 +280,19 @@ def access(root: Path, n: int, rounds: int) -> None:
     def by(take: Callable[[Any], Any], these: list[Any]) -> Callable[[], int]:
         return lambda: sum(1 for one in these if take(one) is not None)
 
-    def mds() -> tuple[int, float]:
+    def mds() -> tuple[int, float, None]:
         peers.stub_torchvision()
         import streaming
 
         streaming.base.util.clean_stale_shared_memory()
         held = streaming.StreamingDataset(local=str(root / "mds"), batch_size=1, shuffle=False)
         began = time.perf_counter()
-        return by(held.__getitem__, order)(), time.perf_counter() - began
+        return by(held.__getitem__, order)(), time.perf_counter() - began, None
 
-    def hf() -> tuple[int, float]:
+    def hf() -> tuple[int, float, None]:
         rows = hf_rows(root / "hf")
         began = time.perf_counter()
-        return by(rows.__getitem__, order)(), time.perf_counter() - began
+        return by(rows.__getitem__, order)(), time.perf_counter() - began, None
 
     def files(name: str) -> list[bytes]:
         return [(root / "folder" / f"{name}.{suffix}").read_bytes() for suffix in SUFFIXES]
@@ -333,19 +334,21 @@ def million(root: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         print(f"\na million rows, {path.stat().st_size >> 20} MiB of Parquet")
-        for what, seconds, mib in pool.apply(_opened, (path, n)):
-            print(f"{what:44} {seconds:8.3f} s  {mib:+5d} MiB")
+        for what, seconds, cpu_s, mib in pool.apply(_opened, (path, n)):
+            print(f"{what:44} {seconds:8.3f} s {cpu_s:8.3f} s of CPU {mib:+5d} MiB")
 
 
-def _opened(path: Path, n: int) -> list[tuple[str, float, int]]:
+def _opened(path: Path, n: int) -> list[tuple[str, float, float, int]]:
     out = []
 
     def note(what: str, do: Callable[[], Any]) -> Any:
-        before, began = psutil.Process().memory_info().rss, time.perf_counter()
+        before, began, cpu = psutil.Process().memory_info().rss, time.perf_counter(), time.process_time()
         result = do()
-        out.append((what, time.perf_counter() - began, (psutil.Process().memory_info().rss - before) >> 20))
+        took = time.perf_counter() - began, time.process_time() - cpu
+        out.append((what, *took, (psutil.Process().memory_info().rss - before) >> 20))
         return result
 
+    note("imports", lambda: pc.sort_indices(pa.array([2, 1])))
     index = note("open", lambda: Index(path, SUFFIXES))
     note("one sample's place", lambda: index.place(n // 2))
     note(
@@ -357,7 +360,6 @@ def _opened(path: Path, n: int) -> list[tuple[str, float, int]]:
     note("the first by id (sorts the column)", lambda: index.ids.find(names[0]))
     note("1,000 places by id", lambda: [index.place(index.ids.find(name)) for name in names])
     note("1,000 places by id again", lambda: [index.place(index.ids.find(name)) for name in names])
-    note("every place", lambda: [index.place(row) for row in range(0, n, 4096)])
     return out
 
 

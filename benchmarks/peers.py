@@ -32,7 +32,9 @@ SUFFIXES = (*(f"f{i:02d}.jpg" for i in range(T)), "flac", "json")
 PER_SHARD = 250
 Sample = dict[str, bytes]  # suffix to bytes, and "key"
 Samples = list[tuple[Clip, Sample]]
-Case = Callable[[], int | tuple[int, float]]  # how many samples; and how many seconds, where a case times itself
+Timed = tuple[int, float, float | None]  # samples, seconds, and seconds of CPU where that is known
+Case = Callable[[], int | Timed]
+Rates = dict[str, list[tuple[float, float | None]] | str]  # a second, and a second of CPU, by round; or what went wrong
 
 
 def make_samples(n: int, seed: int = 0) -> Samples:
@@ -224,38 +226,41 @@ def stub_torchvision() -> None:
 # ---- rounds
 
 
-def interleaved(cases: Mapping[str, Case], rounds: int) -> dict[str, list[float] | str]:
+def interleaved(cases: Mapping[str, Case], rounds: int) -> Rates:
     """Samples a second of every case in every round, the cases in a new order each; the first round only warms up."""
     rng = np.random.default_rng(0)
-    rates: dict[str, list[float] | str] = {name: [] for name in cases}
+    rates: Rates = {name: [] for name in cases}
     for turn in range(rounds + 1):
         for name in rng.permutation(list(cases)):
             held = rates[name]
             if isinstance(held, str):
                 continue
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             try:
                 told = cases[name]()
             except Exception as error:  # a peer that does not work here is a line of the table, no end of it
                 rates[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:90] if str(error) else ''}"
                 continue
-            n, seconds = told if isinstance(told, tuple) else (told, time.perf_counter() - began)
+            took = time.perf_counter() - began, time.process_time() - cpu
+            n, seconds, cpu_s = told if isinstance(told, tuple) else (told, *took)
             if turn:
-                held.append(n / seconds)
+                held.append((n / seconds, n / cpu_s if cpu_s else None))
         print(f"round {turn} of {rounds}", file=sys.stderr, flush=True)
     return rates
 
 
-def tell(title: str, rates: dict[str, list[float] | str], limit: str) -> None:
-    """A table: the median rate, and the median over rounds of the ratio to the limit in the same round."""
+def tell(title: str, rates: Rates, limit: str) -> None:
+    """A table: the median rate, and medians over rounds of the ratio to the limit in the same round: by the clock, and by
+    the CPU time of this process, which a busy machine disturbs less."""
     bound = rates[limit]
-    print(f"\n{title}\n{'case':44} {'samples/s':>10} {'of limit':>9}")
+    assert not isinstance(bound, str), bound
+    print(f"\n{title}\n{'case':44} {'samples/s':>10} {'of limit':>9} {'by CPU':>7}")
     known = {name: each for name, each in rates.items() if not isinstance(each, str)}
-    for name, each in sorted(known.items(), key=lambda pair: -statistics.median(pair[1])):
-        ratio = (
-            statistics.median(a / b for a, b in zip(each, bound, strict=True)) if not isinstance(bound, str) else 0.0
-        )
-        print(f"{name:44} {statistics.median(each):10.0f} {ratio:9.2f}")
+    for name, each in sorted(known.items(), key=lambda pair: -statistics.median(rate for rate, _ in pair[1])):
+        clock = statistics.median(a / b for (a, _), (b, _) in zip(each, bound, strict=True))
+        by_cpu = [a / b for (_, a), (_, b) in zip(each, bound, strict=True) if a and b]
+        told = f"{statistics.median(by_cpu):7.2f}" if by_cpu else f"{'':7}"
+        print(f"{name:44} {statistics.median(rate for rate, _ in each):10.0f} {clock:9.2f} {told}")
     for name, error in rates.items():
         if isinstance(error, str):
             print(f"{name:44} {error}")

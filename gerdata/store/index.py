@@ -51,6 +51,7 @@ class Place:
 class _Places:
     """Members of a group of rows: the first one's offset, how far behind it each begins, and its length (-1: nowhere)."""
 
+    ids: pa.ChunkedArray
     firsts: Ints  # [rows]
     further: npt.NDArray[np.integer[Any]]  # [rows, most members]
     lengths: npt.NDArray[np.int32]  # [rows, most members]
@@ -174,7 +175,7 @@ class Index:
         number, inside = self.group_of(row)
         group = self._group(number)
         shards, codes = self._shard_codes()
-        code, name = int(codes[row]), self.ids[row]
+        code, name = int(codes[row]), str(group.ids[inside].as_py())
         if code < 0:
             raise DatasetError(f"{self.path}: clip {name} has no media; this manifest points to raw sources")
         members = self._members_of(row)
@@ -229,8 +230,9 @@ class Index:
 
     def _group(self, number: int) -> "_Places":
         if number not in self._places:
-            table = self._read([number], ["member_offset", "member_length"])
-            self._places[number] = _packed(_matrix(table.column(0)), _matrix(table.column(1)))
+            table = self._read([number], ["id", "member_offset", "member_length"])
+            offsets, lengths = _matrix(table.column("member_offset")), _matrix(table.column("member_length"))
+            self._places[number] = _packed(table.column("id"), offsets, lengths)
         return self._places[number]
 
     def _read(self, groups: list[int] | None, columns: list[str]) -> pa.Table:
@@ -288,7 +290,7 @@ def _encoded(column: pa.ChunkedArray) -> tuple[list[str], npt.NDArray[np.int32]]
     return list(words), np.concatenate(parts)
 
 
-def _packed(offsets: Ints, lengths: Ints) -> _Places:
+def _packed(ids: pa.ChunkedArray, offsets: Ints, lengths: Ints) -> _Places:
     """Offsets and lengths, each [rows, members], in half the memory; what cannot be a place gets the length -1."""
     width = min(offsets.shape[1], lengths.shape[1])
     offsets, lengths = offsets[:, :width], lengths[:, :width]
@@ -296,9 +298,8 @@ def _packed(offsets: Ints, lengths: Ints) -> _Places:
     firsts = offsets[:, 0].copy() if width else np.zeros(len(offsets), np.int64)
     further = np.where(bad, 0, offsets - firsts[:, None])
     is_small = bool((np.abs(further) <= MEMBER_LIMIT_BYTES).all())
-    return _Places(
-        firsts, further.astype(np.int32) if is_small else further, np.where(bad, -1, lengths).astype(np.int32)
-    )
+    further = further.astype(np.int32) if is_small else further
+    return _Places(ids, firsts, further, np.where(bad, -1, lengths).astype(np.int32))
 
 
 def _matrix(column: pa.ChunkedArray) -> Ints:
