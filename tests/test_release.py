@@ -174,6 +174,22 @@ def test_sound_is_cut_or_padded_and_equals_the_other_decoder(encode: Callable[..
     assert not out[4000:].any()
 
 
+def test_a_wav_with_a_comment_before_or_after_its_sound_is_read_alike() -> None:
+    import soundfile
+
+    sound = np.random.default_rng(4).uniform(-1, 1, 500).astype(np.float32)
+    out = io.BytesIO()
+    with soundfile.SoundFile(out, "w", SAMPLE_RATE_HZ, 1, format="WAV", subtype="PCM_16") as file:
+        file.comment = "odd"
+        file.write(sound)
+    marked, plain = out.getvalue(), encode_wav(sound)
+    after = plain + b"LIST\x04\0\0\0abcd"
+    for data in (marked, plain, after, plain[:36] + b"junk\x03\0\0\0abc\0" + plain[36:]):
+        room = np.full(600, 9, np.float32)
+        assert decode_audio_into(data, room) == 500
+        assert np.array_equal(room[:500], decode_audio(plain))
+
+
 def wav(rate: int, channels: int) -> bytes:
     import soundfile
 
@@ -245,6 +261,10 @@ def test_remote_bytes_that_are_not_those_of_the_checksums_are_not_used(
     (made / "train/train-000000.tar").unlink()
     with pytest.raises(DatasetError, match="cannot be fetched"):
         data[0]
+    with (made / "checksums.sha256").open("a") as file:
+        file.write(f"{'0' * 64}  dataset.json\n")
+    with pytest.raises(DatasetError, match=r"dataset\.json has other bytes than"):
+        Remote(url).read("dataset.json")
 
 
 def test_the_cache_is_bounded_by_bytes_and_the_longest_unused_goes(served: tuple[Path, str], tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import soundfile
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.errors import DatasetError
 
+CHUNKS = 16  # of a WAV, up to its sound
+
 
 def encode_flac(audio: Audio, mark: str = "") -> bytes:
     """`float32 [N]` in [-1, 1] to FLAC; N is at least 1, as FLAC has no form for nothing. A `mark` becomes its comment."""
@@ -65,18 +67,28 @@ def decode_audio_into(data: bytes | memoryview, audio: Audio) -> int:
 
 
 def _plain_pcm16(data: bytes | memoryview) -> np.ndarray[tuple[int], np.dtype[np.int16]] | None:
-    """The samples of a WAV in its simplest form (one `fmt ` of 16 bytes, then `data` to the end), as they lie; else None.
+    """The samples of a 16 kHz mono PCM16 WAV as they lie; None for all else.
 
     Three times as fast as libsndfile, whose reads go through Python.
     """
-    if len(data) < 44 or data[:4] != b"RIFF" or data[8:16] != b"WAVEfmt " or data[36:40] != b"data":
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return None
-    size, kind, channels, rate, _, _, bits = struct.unpack("<IHHIIHH", data[16:36])
-    (length,) = struct.unpack("<I", data[40:44])
-    if (size, kind, channels, rate, bits) != (16, 1, 1, SAMPLE_RATE_HZ, 16) or length % 2:
+    at, is_ours = 12, False
+    for _ in range(CHUNKS):
+        if at + 8 > len(data):
+            return None
+        name, length = struct.unpack("<4sI", data[at : at + 8])
+        at += 8
+        if name == b"data":
+            break
+        if name == b"fmt " and at + 16 <= len(data):
+            kind, channels, rate, _, _, bits = struct.unpack("<HHIIHH", data[at : at + 16])
+            is_ours = (kind, channels, rate, bits) == (1, 1, SAMPLE_RATE_HZ, 16)
+        at += length + length % 2
+    else:
         return None
-    if length > len(data) - 44:  # libsndfile would take what is there
-        raise DatasetError(f"expected {length} bytes of sound, came {len(data) - 44}; the sound is cut short")
-    if length < len(data) - 44:
+    if not is_ours or length % 2:
         return None
-    return np.frombuffer(data, "<i2", offset=44)
+    if length > len(data) - at:  # libsndfile would take what is there
+        raise DatasetError(f"expected {length} bytes of sound, came {len(data) - at}; the sound is cut short")
+    return np.frombuffer(data, "<i2", length // 2, at)

@@ -131,6 +131,8 @@ class Remote:
             raise
         except Exception as error:  # each store raises errors of its own
             raise DatasetError(f"{self.url}: {name} cannot be fetched ({type(error).__name__})") from None
+        if name != CHECKSUMS and self.sums.get(name, "") not in ("", hashlib.sha256(data).hexdigest()):
+            raise DatasetError(f"{self.url}: {name} has other bytes than {CHECKSUMS} says; it is not used")
         return data
 
     def file(self, name: str) -> Path:
