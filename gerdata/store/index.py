@@ -4,9 +4,11 @@ Opening reads the footer of the Parquet; a column is decoded when it is first as
 rows (4,096 in ours), kept as 8 bytes a row and 8 a member. docs/performance.md says what a million rows take.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import add
 from pathlib import Path
 from typing import Any, overload
 
@@ -31,6 +33,7 @@ INDEX_SCHEMA = pa.schema(
 )
 MEMBER_LIMIT_BYTES = (1 << 31) - 1
 OFFSET_LIMIT_BYTES = 1 << 50
+FEW = 1 << 17
 HELD_GROUPS, HELD_ROWS = 32, 1 << 16
 
 Ints = npt.NDArray[np.int64]
@@ -51,7 +54,7 @@ class Place:
 class _Places:
     """Members of a group of rows: the first one's offset, how far behind it each begins, and its length (-1: nowhere)."""
 
-    ids: pa.ChunkedArray
+    ids: pa.Array
     firsts: Ints  # [rows]
     further: npt.NDArray[np.integer[Any]]  # [rows, most members]
     lengths: npt.NDArray[np.int32]  # [rows, most members]
@@ -63,6 +66,7 @@ class Ids(Sequence[str]):
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
         self._order: npt.NDArray[np.uint64] | None = None
+        self._rows: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self._column)
@@ -77,7 +81,11 @@ class Ids(Sequence[str]):
         return str(self._column[range(len(self))[index]].as_py())
 
     def find(self, name: str) -> int:
-        """The row of an id, by bisection; the order it needs is made once. `KeyError` where there is none."""
+        """The row of an id: by a table up to `FEW`, else by bisection in an order that is made once. `KeyError` for none."""
+        if len(self) <= FEW:
+            if self._rows is None:
+                self._rows = {one: row for row, one in reversed(list(enumerate(self[:])))}
+            return self._rows[name]
         if self._order is None:
             self._order = pc.sort_indices(self._column).to_numpy()
         low, high = 0, len(self._order)
@@ -120,6 +128,7 @@ class Index:
             raise DatasetError(f"{self.path}: expected the columns {', '.join(sorted(wanted))}; run verify")
         groups = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
         self._group_starts: Ints = np.concatenate([[0], np.cumsum(groups, dtype=np.int64)])
+        self._starts: list[int] = self._group_starts.tolist()
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._places: dict[int, _Places] = {}
         self._ids: Ids | None = None
@@ -180,11 +189,11 @@ class Index:
             raise DatasetError(f"{self.path}: clip {name} has no media; this manifest points to raw sources")
         members = self._members_of(row)
         sizes = group.lengths[inside, : len(members)].tolist()
-        if min(sizes, default=-1) < 0 or len(sizes) < len(members):
+        if len(sizes) < len(members) or not sizes or min(sizes) < 0:
             raise DatasetError(f"{self.path}: clip {name} lies at no place in a tar; run verify")
         first = int(group.firsts[inside])
-        starts = tuple(first + more for more in group.further[inside, : len(members)].tolist())
-        return Place(name, shards[code], members, starts, tuple(map(sum, zip(starts, sizes, strict=True))))
+        starts = tuple([first + more for more in group.further[inside, : len(members)].tolist()])
+        return Place(name, shards[code], members, starts, tuple(map(add, starts, sizes)))
 
     def rows(self, start: int, stop: int) -> Iterator[Row]:
         """Whole rows as objects, for those who want all of a few."""
@@ -211,8 +220,8 @@ class Index:
 
     def group_of(self, row: int) -> tuple[int, int]:
         """In which group of rows a row is, and where in it."""
-        number = int(np.searchsorted(self._group_starts, row, "right")) - 1
-        return number, row - int(self._group_starts[number])
+        number = bisect_right(self._starts, row) - 1
+        return number, row - self._starts[number]
 
     def _members_of(self, row: int) -> tuple[str, ...]:
         if self._members is not None:
@@ -232,7 +241,7 @@ class Index:
         if number not in self._places:
             table = self._read([number], ["id", "member_offset", "member_length"])
             offsets, lengths = _matrix(table.column("member_offset")), _matrix(table.column("member_length"))
-            self._places[number] = _packed(table.column("id"), offsets, lengths)
+            self._places[number] = _packed(table.column("id").combine_chunks(), offsets, lengths)
         return self._places[number]
 
     def _read(self, groups: list[int] | None, columns: list[str]) -> pa.Table:
@@ -290,7 +299,7 @@ def _encoded(column: pa.ChunkedArray) -> tuple[list[str], npt.NDArray[np.int32]]
     return list(words), np.concatenate(parts)
 
 
-def _packed(ids: pa.ChunkedArray, offsets: Ints, lengths: Ints) -> _Places:
+def _packed(ids: pa.Array, offsets: Ints, lengths: Ints) -> _Places:
     """Offsets and lengths, each [rows, members], in half the memory; what cannot be a place gets the length -1."""
     width = min(offsets.shape[1], lengths.shape[1])
     offsets, lengths = offsets[:, :width], lengths[:, :width]

@@ -6,6 +6,7 @@ shrinks under its reader it is an error instead of the end of the process.
 
 import os
 from collections import OrderedDict
+from operator import gt
 from types import TracebackType
 from typing import Any
 
@@ -44,8 +45,8 @@ class Samples:
     def read(self, place: Place) -> dict[str, memoryview]:
         """The members at a place; `DatasetError` where they lie beyond the end of their tar."""
         shard = self._shard(place.shard)
-        start, end = min(place.starts, default=0), max(place.ends, default=0)
-        if start < 0 or end > shard.size or any(b < a for a, b in zip(place.starts, place.ends, strict=True)):
+        start, end = min(place.starts), max(place.ends)
+        if start < 0 or end > shard.size or any(map(gt, place.starts, place.ends)):
             raise DatasetError(f"{self.home.name}/{place.shard}: clip {place.id} lies beyond its end; run verify")
         spans = zip(place.members, place.starts, place.ends, strict=True)
         if end - start > SPAN_LIMIT_BYTES:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gerdata.clip import Clip
 from gerdata.errors import DatasetError
 from gerdata.manifest import MANIFEST_SCHEMA, Row, write_rows
+from gerdata.store import index as index_file
 from gerdata.store.index import Index
 
 MEMBERS = ("f00.jpg", "flac", "json")
@@ -41,7 +42,9 @@ def test_places_are_those_of_the_rows(tmp_path_factory, offsets: list[list[int]]
     assert list(index.rows(0, len(rows))) == rows
 
 
-def test_columns_ids_and_rows_across_row_groups(tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, 1 << 17])
+def test_columns_ids_and_rows_across_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(index_file, "FEW", few)  # ids are found by bisection, or by a table
     rows = [row(i) for i in range(9000)]  # three groups of rows
     index = write(tmp_path / "train.parquet", rows)
     assert len(index) == 9000
