@@ -1,7 +1,7 @@
 """The bytes of samples by number or id, without untarring: one read of one stretch a sample.
 
-Shards are read with `pread`, which costs 2 % of a decoded sample's CPU time over mapped memory (docs/performance.md), and where a
-tar shrinks under its reader it is an error instead of the end of the process.
+Shards are read with `pread`, which costs 2 % of a decoded sample's CPU time over mapped memory; a tar that
+shrinks under its reader is then an error instead of the end of the process.
 """
 
 import os
