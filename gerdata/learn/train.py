@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gerdata.chance import digest_of, rng_for
+from gerdata.chance import digest_of
 from gerdata.errors import DatasetError, GerdataError, InterruptedRun
 from gerdata.learn.architecture import (
     Model,
@@ -221,7 +221,7 @@ def train_epoch(
     `chance` is (seed, epoch), counted from 1: the order, each clip's change and the dropout are drawn from it.
     """
     seed, epoch = chance
-    order = rng_for(seed, "epoch", epoch).permutation(len(data)).tolist()
+    order = data.order(seed, epoch)
     torch.manual_seed(
         torch_seed(seed, "dropout", epoch, *([ranks.rank] if ranks.rank else []))
     )  # the network's own chance
