@@ -15,7 +15,7 @@ heart*: a copy of the model that learnt some of the held-out clips so must be ca
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -162,7 +162,8 @@ def learn_by_heart(model: Model, items: Items, places: Ints, seed: int) -> Model
 def _planted(
     model: Model, items: Items, outcome: Outcome, is_member: Bools, seed: int
 ) -> dict[str, tuple[Floats, Bools, Ints]]:
-    """Scores, members and groups where half of the held-out groups, up to `PLANTED_CLIPS` clips, were learnt by heart."""
+    """Scores, members and groups where half of the held-out groups, up to `PLANTED_CLIPS` clips, were learnt by heart, with
+    labels by lot: a model that knows the true ones would have nothing to learn."""
     others = np.flatnonzero(~is_member)
     groups = rng_for(seed, "audit", "planted").permutation(np.unique(outcome.group[others]))
     half = set(groups[: len(groups) // 2].tolist())
@@ -171,7 +172,9 @@ def _planted(
     if not len(inside) or not len(outside):
         return {}
     at = np.concatenate([inside, outside])
-    own, part = Items(items[int(i)] for i in at), outcome.only(at)
+    lot = rng_for(seed, "audit", "lot").integers(0, len(outcome.classes), len(at))
+    own = Items(items[int(i)]._replace(label=int(label)) for i, label in zip(at, lot, strict=True))
+    part = replace(outcome.only(at), truth=lot)
     twin = learn_by_heart(model, own, np.arange(len(inside)), seed)
     member = np.arange(len(at)) < len(inside)
     group = _groups(part, member)
