@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gerdata.cli.answer import note, options_of, say_plan, say_stage
+from gerdata.cli.answer import note, options_of, say, say_plan, say_stage
 from gerdata.cli.options import Work, command
 from gerdata.errors import DatasetError, UsageError
 
@@ -28,6 +28,9 @@ class Shards(Work):
     from_manifest: Annotated[
         Path | None, typer.Option(help="Make what a release, or a table of its rows, names, in its order.")
     ] = None
+    reindex: Annotated[
+        bool, typer.Option("--reindex", help="Index WebDataset tars of others, for reading at random; copies nothing.")
+    ] = False
     date: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="For the card [default: SOURCE_DATE_EPOCH's, else none].")
     ] = None
@@ -55,6 +58,9 @@ def shard(
 
     Example: gerdata shard --synthetic-rate 0.3
     """
+    if shared.reindex:
+        _reindexed(datasets or [], shared)
+        return
     from gerdata.engine.run import run
     from gerdata.shards.given import read_given
     from gerdata.shards.release import Target, job_of, parents_of, publish
@@ -87,6 +93,20 @@ def shard(
     if left:
         note(shared, "left out: " + ", ".join(f"{n} {reason}" for reason, n in left.items()))
     say_stage(shared, "shard", out, header, release=release, synthetic=n_synthetic, left_out=left)
+
+
+def _reindexed(tars: list[Path], shared: Work) -> None:
+    """`index.parquet` beside tars that somebody else made."""
+    from gerdata.store.foreign import reindex
+
+    if not tars:
+        raise UsageError("--reindex: name the tars, all below one folder (--out, else the current one)")
+    root = shared.out or Path.cwd()
+    if shared.dry_run:
+        say(shared, "shard", root, f"would index {len(tars)} tars → {root / 'index.parquet'}", status="planned")
+        return
+    n = len(reindex(tars, root))
+    say(shared, "shard", root, f"{n} samples in {len(tars)} tars → {root / 'index.parquet'}", samples=n)
 
 
 def date_of(told: str | None) -> str | None:

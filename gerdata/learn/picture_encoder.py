@@ -95,9 +95,15 @@ class VisionEncoder(nn.Module):
 
 
 def tiny_maps() -> nn.Sequential:
-    """[N, 3, h, w] -> [N, 96, h/8, w/8]."""
+    """[N, 3, h, w] -> [N, 96, h/8, w/8]. A cell sees 57 pixels, so at 160 a head and the shoulders below it."""
     return nn.Sequential(
-        convolution(3, 16, stride=2), nn.MaxPool2d(2), convolution(16, 48), nn.MaxPool2d(2), convolution(48, 96)
+        convolution(3, 16, stride=2),
+        nn.MaxPool2d(2),
+        convolution(16, 48),
+        convolution(48, 48),
+        nn.MaxPool2d(2),
+        convolution(48, 96),
+        convolution(96, 96),
     )
 
 
