@@ -26,8 +26,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, mse_loss, smooth_l1_loss
 
+from gerdata.chance import rng_for
 from gerdata.learn import train as training
 from gerdata.learn.architecture import build_model
+from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.heatmap import heatmap_loss
 from gerdata.learn.limb_maps import draw_limbs
 from gerdata.learn.optimiser import make_optimiser
@@ -57,11 +59,26 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+class FewClips(ReleaseSplit):
+    """The first so many clips of a split."""
+
+    def __init__(self, split: ReleaseSplit, clips: int) -> None:
+        self.__dict__.update(split.__dict__)
+        self.clips = min(clips, len(split))
+        self.labels = split.labels[: self.clips]
+
+    def __len__(self) -> int:
+        return self.clips
+
+    def order(self, seed: int, epoch: int) -> list[int]:
+        """As the trainer draws it."""
+        return [int(i) for i in rng_for(seed, "epoch", epoch).permutation(self.clips)]
+
+
 def epoch(name: str, release: Path, words: tuple[str, ...], warm: bool, clips: int = CLIPS) -> str:
     """One epoch of a recipe."""
     recipe = load(TrainRecipe, "train", name, words)
-    data = training.read_splits(recipe, release, 0).train
-    data.rows, data.labels = data.rows[:clips], data.labels[:clips]
+    data = FewClips(training.read_splits(recipe, release, 0).train, clips)
     waited, read = 0.0, training.read_batch
 
     def timed(*given: object) -> object:
