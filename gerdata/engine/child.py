@@ -97,7 +97,7 @@ def _store(tar: TarWriter | None, made: Made, shard: str) -> Row:
     if tar is None or made.members is None:
         return made.row
     try:
-        members = [tar.add(f"{made.row.clip.id}.{suffix}", data) for suffix, data in made.members.items()]
+        members = tar.add_all({f"{made.row.clip.id}.{suffix}": data for suffix, data in made.members.items()})
     except OSError as error:
         raise TarFailedError(f"{error.strerror}") from None
     return dataclasses.replace(
