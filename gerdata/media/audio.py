@@ -26,12 +26,15 @@ def encode_wav(audio: Audio) -> bytes:
     return out.getvalue()
 
 
-def decode_audio(data: bytes) -> Audio:
-    """FLAC or WAV bytes to `float32 [N]`; `DatasetError` where they are not 16 kHz mono."""
+def decode_audio(data: bytes, most: int | None = None) -> Audio:
+    """FLAC or WAV bytes to `float32 [N]`; `DatasetError` where they are not 16 kHz mono, or hold over `most` samples."""
     try:
-        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        wanted = -1 if most is None else most + 1
+        audio, rate = soundfile.read(io.BytesIO(data), frames=wanted, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise DatasetError(f"expected FLAC or WAV sound, came {len(data)} bytes ({error})") from None
     if rate != SAMPLE_RATE_HZ or audio.shape[1] != 1:
         raise DatasetError(f"expected sound at {SAMPLE_RATE_HZ} Hz mono, came {rate} Hz with {audio.shape[1]} channels")
+    if most is not None and len(audio) > most:
+        raise DatasetError(f"expected {most} samples of sound at most, came more")
     return np.ascontiguousarray(audio[:, 0])
