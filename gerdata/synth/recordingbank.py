@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
 from gerdata.errors import DatasetError, RejectedInput, UsageError
@@ -38,10 +38,11 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 class Sound:
     """One sound of a bank: `id` names its FLAC, `source` what must stay in one cast; where it lay, and measures.
 
-    `sha256` is of the file it came from, `flac_sha256` of its own. `loudness_lufs` is None under 0.4 s, `speech_share` where the
-    speech model is not installed; `rt60_s` is of responses alone, which have neither.
+    `sha256` is of the file it came from, `flac_sha256` of its own. `loudness_lufs` is None under 0.4 s, `speech_share` where
+    the speech model is not installed; `rt60_s` is of responses alone, which have neither.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
     id: Annotated[str, Field(pattern="^[0-9a-f]{26}$")]
     event: Annotated[str, Field(pattern=f"^({'|'.join(CLASSES)})$")]
     source: Text
@@ -117,11 +118,6 @@ class RecordingBank:
         return decode_audio(data, most=round(one.duration_s * SAMPLE_RATE_HZ) + 1)
 
 
-def has_recordings(folder: Path) -> bool:
-    """Whether a bank of sounds is here."""
-    return (folder / HEADER).is_file()
-
-
 def open_recordings(folder: Path) -> RecordingBank:
     """Open a finished bank; no sound is read yet. `DatasetError` where there is none, or it is not one of ours."""
     try:
@@ -172,8 +168,8 @@ def _heaps(bank: RecordingBank, n_casts: int) -> tuple[Heap, ...]:
             return heaps
     counts = ", ".join(f"{kind} {bank.sources(kind)}" for kind in kinds)
     raise UsageError(
-        f"{bank.folder}: its sources ({counts}) cannot be dealt to {fewest} casts so that each has every kind and none is in two; "
-        "add sources, leave a kind out, or set recorded_share to 0"
+        f"{bank.folder}: its sources ({counts}) cannot be dealt to {fewest} casts so that each has every kind and none is in "
+        "two; add sources, leave a kind out, or set recorded_share to 0"
     )
 
 

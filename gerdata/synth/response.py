@@ -12,7 +12,9 @@ from gerdata.errors import RejectedInput
 from gerdata.synth.vocal import Signal
 
 ONSET = 0.1  # of the peak: the direct sound begins 20 dB under it (ISO 3382-1)
-DIRECT_S = 0.0025  # what arrives in it is taken for the direct sound; assumption, the first reflection of a floor is later
+DIRECT_S = (
+    0.0025  # what arrives in it is taken for the direct sound; assumption, the first reflection of a floor is later
+)
 BLOCK = SAMPLE_RATE_HZ // 100
 LEAST_RANGE_DB = 35.0  # peak over noise that T20 needs (ISO 3382-2: 10 dB under the end of the line)
 LONGEST_S = 1.5
@@ -23,8 +25,8 @@ FIRST_DB, LAST_DB = -5.0, -25.0
 def trimmed(audio: Audio) -> tuple[Signal, float]:
     """An impulse response from its direct sound to where it sinks into noise, `float32 [N]`, peak 1, and its RT60 in s.
 
-    At most `LONGEST_S` long; the last tenth fades. `RejectedInput` "no-decay" where there are not 35 dB between its peak and its
-    noise, so that it is no response, or one that does not tell how the room decays.
+    At most `LONGEST_S` long; the last tenth fades. `RejectedInput` "no-decay" where there are not 35 dB between its peak and
+    its noise, so that it is no response, or one that does not tell how the room decays.
     """
     peak = float(np.abs(audio).max(initial=0.0))
     if peak == 0:
@@ -67,9 +69,9 @@ def decay_s(response: Signal) -> float:
 
 
 def late(response: Signal, group_m: float) -> Signal:
-    """What a measured room adds to a sound at `group_m`, `float32 [N]`, scaled as `acoustics.reflections` is: sound at one metre has
-    amplitude 1, and somebody at `group_m` is heard with the measured share of direct sound. How far the microphone was is
-    seldom told, so it is taken to be that far."""
+    """What a measured room adds to a sound at `group_m`, `float32 [N]`, scaled as `acoustics.reflections` is: sound at one
+    metre has amplitude 1, and somebody at `group_m` is heard with the measured share of direct sound. How far the microphone
+    was is seldom told, so it is taken to be that far."""
     n = round(DIRECT_S * SAMPLE_RATE_HZ)
     direct = float(np.sqrt(np.sum(np.square(response[:n], dtype=np.float64))))
     out: npt.NDArray[np.float32] = np.asarray(response / np.float32(max(direct, 1e-9) * group_m), np.float32)
