@@ -30,6 +30,7 @@ NOTICES = {
     UNCHECKED: "synthetic: drawn people before given photographs, in which nobody was looked for; computed sound",
 }
 COMPUTED = "computed sound"
+MAX_LICENCES = 20  # in a notice; each plan has its own
 CHECKED = "synthetic: drawn people before given photographs in which no head was found; computed sound"
 SHARED_FROM = 4  # scenes a cast: with fewer, hardly a sound is used twice, and writing it would only cost disk
 
@@ -111,7 +112,8 @@ def _said(recipe: SynthRecipe, pictures: PictureBank | None, recordings: Recordi
         protection, notice = WITH_RECORDINGS[protection], notice.replace("; nobody in it ever lived", "")
         words = ["recordings in its sound: people in them may have lived and are NOT obfuscated"]
     licences = sorted({one.licence for one in (*heard, *rooms) if one.licence})
-    words.append(f"licences of its sounds: {', '.join(licences) or 'not told'}")
+    more = f" and {len(licences) - MAX_LICENCES} more" if len(licences) > MAX_LICENCES else ""
+    words.append(f"licences of its sounds: {', '.join(licences[:MAX_LICENCES]) or 'not told'}{more}")
     return protection, "; ".join((notice.replace(f", {COMPUTED}", "").replace(f"; {COMPUTED}", ""), *words))
 
 
