@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gerdata.clip import CLASSES, kept_times_s
-from gerdata.errors import UsageError
-from gerdata.recipe import RecipeError, SynthRecipe, load
+from gerdata.errors import RecipeError, UsageError
+from gerdata.recipe import SynthRecipe, load
 from gerdata.synth.collage import Collage, plan_collage
 from gerdata.synth.deck import AvatarDeck, Head
 from gerdata.synth.pasting import render_collage
