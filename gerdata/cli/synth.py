@@ -28,6 +28,9 @@ def synth(
     replay: Annotated[
         str | None, typer.Option(metavar="ID", help="Render one sample of a made dataset again, from its stored plan.")
     ] = None,
+    stems: Annotated[
+        Path | None, typer.Option(help="Also write every event as FLAC of its own, to this folder beside the dataset.")
+    ] = None,
     *,
     shared: Work,
 ) -> None:
@@ -49,9 +52,11 @@ def synth(
     from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
+    if video and stems:
+        raise UsageError("--stems are of samples, and --video writes none; leave one of them out")
     if replay is not None:
-        if video:
-            raise UsageError("--replay renders a sample, not a clip; leave --video out")
+        if video or stems:
+            raise UsageError("--replay renders a sample, no clip and no stems; leave --video and --stems out")
         _replay(replay, bank, shared)
         return
     pictures = open_pictures(bank) if bank else None
@@ -86,6 +91,8 @@ def synth(
     coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
         note(shared, f"covered: {coverage.line()}")
+    if header and stems:
+        _write_stems(out, stems, recordings, shared)
     told = coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
     say_stage(shared, "synth", out, header, coverage=told)
 
@@ -101,6 +108,16 @@ def _recordings(bank: Path, how: "SynthRecipe", pictures: "PictureBank | None", 
     recordings = open_recordings(bank / SOUNDS)
     note(shared, sound_note(how, recordings, pictures))
     return recordings
+
+
+def _write_stems(out: Path, stems: Path, recordings: "RecordingBank | None", shared: Work) -> None:
+    from gerdata.store.cache import Cache
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.soundbank import SoundBank
+    from gerdata.synth.stems import write_stems
+
+    n = write_stems(Dataset(out), stems, SoundBank(Cache(), recordings))
+    note(shared, f"stems of {n} samples → {stems}")
 
 
 def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> None:
