@@ -20,7 +20,7 @@ from typing import Any
 
 from scipy.stats import t as student
 
-TRAIN = ("--set", "modality=video", "--set", "epochs=10", "--set", "image_px=160")
+TRAIN = ("--set", "modality=video", "--set", "epochs=8", "--set", "image_px=128")
 
 
 def run(*words: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The columns are an allow-list. A row is a `Row`: a clip and what became of it; d
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -52,6 +53,21 @@ REASONS = {
     "timeout": "the work took longer than its time limit",
     "memory": "the work needed more memory than its limit",
     "failed": "the stage failed on this input for a reason of its own; the log has it",
+}
+# Why a finished sample is not in a release. Closed; the first that holds counts.
+LEFT_OUT = {
+    "licence": "its licence is not one that the recipe takes, or is not known",
+    "excluded-use": "its terms exclude the use that the release is for",
+    "kind": "the recipe takes real samples alone, or synthetic ones alone",
+    "unlabelled": "it has no label, and the recipe asks for one",
+    "individual": "its corpus is of single persons, and the recipe asks for groups",
+    "min-people": "fewer people are seen at once than the recipe asks for, or nobody counted them",
+    "flag": "it has a flag that the recipe excludes",
+    "quality": "a measure of its quality is outside what the recipe asks for",
+    "not-measured": "a measure of quality that the recipe asks for was not taken",
+    "group-cap": "its group has as many samples as the recipe allows",
+    "balance": "its class has as many training samples as the rarest one",
+    "synthetic-rate": "there are as many synthetic samples as the rate asks for",
 }
 # What is out of the ordinary in a source that is taken all the same, and what is done about it. Closed.
 FLAGS = {
@@ -134,6 +150,7 @@ _PLACE_FIELDS: list[tuple[str, pa.DataType]] = [
     ("shard", pa.string()),  # path of the tar below the dataset
     ("member_offset", pa.list_(pa.int64())),  # of each member's bytes, in the header's order of members
     ("member_length", pa.list_(pa.int64())),
+    ("sample_sha256", pa.string()),  # of its members' bytes one after another
 ]
 _VERDICT_FIELDS: list[tuple[str, pa.DataType]] = [
     ("status", pa.string()),
@@ -159,6 +176,7 @@ class Row:
     shard: str | None = None
     member_offset: tuple[int, ...] = ()
     member_length: tuple[int, ...] = ()
+    sample_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if (self.status == "rejected") != (self.reason is not None):
@@ -178,6 +196,14 @@ class Row:
         for name in ("member_offset", "member_length"):
             rest[name] = tuple(rest.get(name) or ())
         return cls(clip=clip_from_json(flat), **rest)
+
+
+def sample_sha256(members: Iterable[bytes]) -> str:
+    """SHA-256 over a sample's members in their order, in hex. Its row is one of them, so every release has another."""
+    digest = hashlib.sha256()
+    for data in members:
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def clip_to_json(clip: Clip) -> dict[str, Any]:
@@ -232,6 +258,15 @@ class Counts(BaseModel):
     balance: dict[str, dict[str, int]] = {}  # split to label to clips
 
 
+class Pool(BaseModel):
+    """What a release was chosen from: clips = chosen + those left out, each with one reason of `LEFT_OUT`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    clips: int
+    chosen: int
+    left_out: dict[str, int]
+
+
 class Header(BaseModel):
     """`dataset.json`: written last; its presence means that the dataset is complete."""
 
@@ -247,6 +282,7 @@ class Header(BaseModel):
     fingerprint: dict[str, str]
     parents: list[dict[str, str]]
     parts: list[PartEntry]
+    pool: Pool | None = None
     protection: str
     notice: str = ""
 

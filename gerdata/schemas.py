@@ -8,16 +8,17 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gerdata.clip import Clip
-from gerdata.manifest import REASONS, Header
+from gerdata.manifest import LEFT_OUT, REASONS, Header
 from gerdata.recipe import RECIPES
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """File name to schema: a sample's row, a dataset's header, each recipe, the closed list of reasons."""
+    """File name to schema: a sample's row, a dataset's header, each recipe, the closed lists of reasons."""
     made: dict[str, dict[str, Any]] = {
         "clip.schema.json": TypeAdapter(Clip).json_schema(),
         "dataset.schema.json": Header.model_json_schema(),
         "reasons.json": dict(REASONS),
+        "left-out.json": dict(LEFT_OUT),
     }
     for command, kind in RECIPES.items():
         made[f"recipe-{command}.schema.json"] = kind.model_json_schema()

@@ -1,30 +1,38 @@
-"""The stages in a row: a demo that makes its own clips, and takes them to a trained model and a report."""
+"""The stages in a row: a demo that makes its own clips, and takes them to a trained model and a report; and a prediction, which
+takes one clip through ingest and protect to a model, and leaves nothing behind."""
 
 import csv
 import io
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
+from gerdata.audit.evidence import Evidence
 from gerdata.clip import CLASSES
 from gerdata.engine.run import Options, run
-from gerdata.errors import GerdataError
+from gerdata.errors import GerdataError, UsageError
 from gerdata.ingest.stage import Offer, ingest, look_up
 from gerdata.ingest.stage import job_of as ingest_job
+from gerdata.learn.evaluate import Trained
+from gerdata.learn.evaluate import predict as predict_sample
 from gerdata.learn.train import train
 from gerdata.manifest import Header
 from gerdata.media.encode import write_clip
 from gerdata.privacy.stage import job_of as protect_job
-from gerdata.recipe import IngestRecipe, ProtectRecipe, ShardRecipe, SynthRecipe, TrainRecipe, load
+from gerdata.privacy.stage import ready as ready_to_protect
+from gerdata.recipe import IngestRecipe, ProtectRecipe, ShardRecipe, SynthRecipe, TrainRecipe, load, recipe_names
 from gerdata.report.page import write as write_report
 from gerdata.shards.release import Target, publish
 from gerdata.shards.release import job_of as shard_job
 from gerdata.store.cache import Cache
 from gerdata.store.commit import make_folder, write_atomic
-from gerdata.store.dataset import Dataset
-from gerdata.store.private import open_private
+from gerdata.store.dataset import REJECTS, Dataset
+from gerdata.store.members import decode
+from gerdata.store.private import Private, open_private
 from gerdata.synth.bank import folder_of
 from gerdata.synth.picturebank import PictureBank
 from gerdata.synth.recordingbank import RecordingBank
@@ -41,6 +49,7 @@ FEW_AVATARS = (
     "cast_size=6",
     "max_people=6",
 )  # five casts: three to train on, one to choose by, one to test on
+NOTHING_TO_READ = "protection left nothing of what this run reads"
 Tell = Callable[[str], None]
 
 
@@ -144,6 +153,84 @@ def write_clips(
     labels = folder / "labels.csv"
     write_atomic(labels, table.getvalue().encode())
     return labels
+
+
+@dataclass(frozen=True)
+class Protect:
+    """By which recipe a clip is protected before a model sees it; `accepts`: "cosmetic" or "raw", as for `protect`."""
+
+    name: str
+    recipe: ProtectRecipe
+    accepts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of the group in one stretch of a clip: `probabilities` by class, or None and the reason. Nothing about
+    persons."""
+
+    start_s: float
+    duration_s: float
+    probabilities: dict[str, float] | None
+    reason: str = ""
+
+
+def protection_for(run_protection: str) -> str:
+    """The protect recipe that a run's data went through; `remove` where they were synthetic. `UsageError` for several."""
+    words = {one.split()[0] for one in run_protection.split(", ") if one}
+    known = sorted(words & set(recipe_names("protect")))
+    if len(known) > 1:
+        raise UsageError(f"the run was trained on clips protected by {', '.join(known)}; name one with --recipe")
+    return known[0] if known else "remove"
+
+
+def predict(clip: Path, trained: Trained, how: Protect) -> list[Prediction]:
+    """One clip through ingest and protect to a model; a long one in stretches, in order of time.
+
+    Both stages run as they always do, in a folder of this user alone that is removed at the end: nothing of the clip is kept,
+    and the key of its names is forgotten. A stretch that cannot be shown protected is quarantined and not predicted.
+    """
+    with tempfile.TemporaryDirectory(prefix="gerdata-") as folder:
+        root = Path(folder)
+        private = open_private(root / "private")
+        options = Options(logs=root / "logs", quiet=True)
+        recipe = load(IngestRecipe, "ingest", "clips", ("find_duplicates=false", "measure=[]", "allow_sound_only=true"))
+        offer = Offer((str(clip),), None, allow_unlabelled=True)
+        job = ingest_job(look_up(offer, recipe, ()), offer, recipe, 0, root / "ingested", private)
+        if not _made(ingest(job, recipe, private, options)).counts.written:
+            return [Prediction(0.0, 0.0, None, _reason_of(root / "ingested"))]
+        ready_to_protect(how.recipe, 1)
+        job = protect_job(Dataset(root / "ingested"), how.name, how.recipe, root / "protected", private, how.accepts)
+        header = _made(run(job, options))
+        return sorted(_predictions(Dataset(root / "protected"), header, private, trained), key=lambda one: one.start_s)
+
+
+def _predictions(protected: Dataset, header: Header, private: Private, trained: Trained) -> list[Prediction]:
+    index = pq.read_table(private.root / "ingested" / "index.parquet", columns=["id", "start_s", "duration_s"])
+    when = {one["id"]: (float(one["start_s"]), float(one["duration_s"])) for one in index.to_pylist() if one["id"]}
+    out = []
+    for row in protected.rows():
+        sample = decode(dict(zip(header.members, protected.members(row), strict=True)))
+        seen, heard = sample.clip.has_video, sample.clip.has_audio
+        if not (seen and trained.form.modality != "audio") and not (heard and trained.form.modality != "video"):
+            out.append(Prediction(*when[row.clip.id], None, NOTHING_TO_READ))
+            continue
+        told = predict_sample(trained, sample.frames if seen else None, sample.audio if heard else None)
+        out.append(Prediction(*when[row.clip.id], told))
+    for one in pq.read_table(protected.root / REJECTS).to_pylist():
+        out.append(Prediction(*when[one["id"]], None, one["reason"]))
+    return out
+
+
+def _reason_of(dataset: Path) -> str:
+    reasons = pq.read_table(dataset / REJECTS, columns=["reason"])["reason"].to_pylist()
+    return str(reasons[0]) if reasons else "format-not-allowed"
+
+
+def source_names(release: Path, private: Private) -> dict[str, str]:
+    """Names of the sources of a release's clips by id, without folders and endings, where key and private index lead back."""
+    evidence = Evidence.of(Dataset(release), private)
+    return {name: Path(evidence.index[one]["name"]).stem for name, one in evidence.origins.items()}
 
 
 def _made(header: Header | None) -> Header:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from gerdata.errors import DatasetError
 from gerdata.media.mark import is_mark
 from gerdata.store.audits import Verdict
+from gerdata.store.parquet import MEDIUM
 from gerdata.store.tar import read_at, walk
 
 LEAST = 6  # bytes of a word that is searched for; shorter ones occur by chance
@@ -92,6 +93,7 @@ def contents(root: Path) -> Iterator[tuple[str, bytes]]:
                     yield f"{name}:{member.name}", read_at(file, member.offset, member.length, name)
         elif path.suffix == ".parquet":
             yield name, _text_of(path)
+            yield from _media_in(path, name)
         else:
             yield name, path.read_bytes()
 
@@ -104,6 +106,18 @@ def _text_of(path: Path) -> bytes:
     return repr((table.schema.metadata, table.to_pylist())).encode()
 
 
+def _media_in(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """What a Parquet shard holds as bytes, under the names that its samples' files go by."""
+    with pq.ParquetFile(path) as file:
+        columns = [field.name for field in file.schema_arrow if field.type in (MEDIUM, pa.binary())]
+        for batch in file.iter_batches(batch_size=16, columns=["id", *columns]) if columns else ():
+            for row in batch.to_pylist():
+                for column in columns:
+                    one = row[column]
+                    called = one["path"] if isinstance(one, dict) else f"{row['id']}.{column}"
+                    yield f"{name}:{called}", bytes(one["bytes"] if isinstance(one, dict) else one)
+
+
 def has_metadata(name: str, data: bytes) -> bool:
     """Whether a picture or a sound carries anything beside what is needed to decode it, and the mark of synthetic media."""
     if name.endswith(".jpg"):
@@ -111,7 +125,43 @@ def has_metadata(name: str, data: bytes) -> bool:
     if name.endswith(".flac"):
         told = [(kind, body) for kind, size, body in _flac_blocks(data) if kind != 0 and size > 0 and any(body)]
         return any(not _is_marked(kind, body) for kind, body in told)
+    if name.endswith(".wav"):
+        return any(kind not in (b"fmt ", b"data") and not _is_wav_mark(kind, body) for kind, body in _chunks(data))
+    if name.endswith(".mp4"):
+        boxes = [(kind, body) for kind, body in _boxes(data)]
+        inner = [(kind, body) for outer, held in boxes if outer == b"moov" for kind, body in _boxes(held)]
+        odd = {kind for kind, _ in boxes} - {b"ftyp", b"free", b"mdat", b"moov"}
+        odd |= {kind for kind, _ in inner} - {b"mvhd", b"trak", b"udta"}
+        return bool(odd) or any(kind == b"udta" and not _is_mp4_mark(body) for kind, body in inner)
     return False
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a RIFF file; what is behind the last whole one is a chunk, too."""
+    at = 12
+    while at < len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _is_wav_mark(kind: bytes, body: bytes) -> bool:
+    return kind == b"LIST" and body[:8] == b"INFOICMT" and is_mark(body[12:].rstrip(b"\0"))
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes of an MP4, one level deep."""
+    at = 0
+    while at < len(data):
+        size = max(8, int.from_bytes(data[at : at + 4], "big"))
+        yield data[at + 4 : at + 8], data[at + 8 : at + size]
+        at += size
+
+
+def _is_mp4_mark(body: bytes) -> bool:
+    """Whether user data are an empty list, or one comment that is the mark alone."""
+    told = body.partition(b"ilst")[2]
+    return told == b"" or (told[4:8] == b"\xa9cmt" and told[12:16] == b"data" and is_mark(told[24:]))
 
 
 def _is_plain(marker: int, body: bytes) -> bool:

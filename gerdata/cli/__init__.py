@@ -7,13 +7,16 @@ from types import FrameType
 import typer
 
 from gerdata.cli import (
+    ablate,
     audit,
     bank,
+    compare,
     demo,
     doctor,
     evaluate,
     ingest,
     models,
+    predict,
     protect,
     report,
     shard,
@@ -36,6 +39,9 @@ COMMANDS = (
     shard.shard,
     train.train,
     evaluate.evaluate,
+    compare.compare,
+    ablate.ablate,
+    predict.predict,
     audit.audit,
     verify.verify,
     report.report,

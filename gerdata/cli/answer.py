@@ -1,6 +1,8 @@
 """What a command says at its end: one line, or one JSON document."""
 
+import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,19 @@ def say(shared: Shared, name: str, out: Path | None, line: str, **fields: Any) -
     status = fields.pop("status", "ok")
     document = {"command": name, "status": status, "out": str(out) if out else None, **fields}
     typer.echo(json.dumps(document, ensure_ascii=True) if shared.json else line)
+
+
+def to_json(value: Any) -> Any:
+    """JSON values of dataclasses, named tuples, dicts and sequences; None for what is no number."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return to_json(value._asdict())
+    if isinstance(value, dict):
+        return {key: to_json(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def note(shared: Shared, sentence: str) -> None:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @command
 def audit(
     dataset: Annotated[
-        Path | None, typer.Argument(help="A protected dataset or a release [default: WORKSPACE/protected].")
+        Path | None, typer.Argument(help="A protected dataset, a release or a run [default: WORKSPACE/protected].")
+    ] = None,
+    release: Annotated[
+        Path | None,
+        typer.Option(help="Of a run: the release that it was trained on [default: the one of the workspace]."),
     ] = None,
     identities: Annotated[
         Path | None,
@@ -43,6 +47,8 @@ def audit(
     Exit 4 when something failed; 3 when over 5 % were quarantined, or labels very unevenly. With --shortcuts nobody is
     attacked: a small learner asks whether background, loudness, file size and the like tell the label; any dataset will do.
 
+    Of a run: was a clip trained on, and who is in it, from its loss, its pooled frames, latents, queries and heatmaps?
+
     Example: gerdata audit workspace/protected --identities people.csv
     """
     from gerdata.audit.evidence import Evidence
@@ -51,6 +57,13 @@ def audit(
     from gerdata.store.dataset import Dataset
     from gerdata.store.private import look_private
 
+    if dataset is not None and (dataset / "run.json").is_file():
+        if shortcuts or beside:
+            raise UsageError(
+                "--shortcuts and --beside are for datasets; a run is attacked with --release and --identities"
+            )
+        _audit_run(shared, dataset, release, identities)
+        return
     if shortcuts and (identities or beside):
         raise UsageError(
             "--shortcuts attacks nobody; leave out --identities and --beside, or run the attacks on their own"
@@ -73,6 +86,23 @@ def audit(
     _tell(shared, evidence.dataset, document, folder, is_skewed)
 
 
+def _audit_run(shared: Work, run: Path, release: Path | None, identities: Path | None) -> None:
+    from gerdata.audit.known import read_identities
+    from gerdata.audit.runs import inquire_run
+    from gerdata.store.audits import write_audit
+    from gerdata.store.dataset import the_release
+    from gerdata.store.private import look_private
+
+    where, folder = release or the_release(shared.workspace), shared.out or shared.workspace / "audits"
+    if shared.dry_run:
+        say(shared, "audit", folder, f"would attack {run} by clips of {where} → {folder}", status="planned")
+        return
+    known = read_identities(identities) if identities else {}
+    private = look_private(shared.private_root) if shared.private_root.is_dir() else None
+    document = inquire_run(run, where, known, private, shared.seed)
+    _say_document(shared, document, document, write_audit(document, folder), False)
+
+
 def _tell(shared: Work, dataset: "Dataset", document: "AuditDocument", folder: Path, is_skewed: bool) -> None:
     """Write the document, joined with what an earlier one found of the same dataset, and say what was found now."""
     from gerdata.store.audits import audit_of, joined, write_audit
@@ -82,7 +112,11 @@ def _tell(shared: Work, dataset: "Dataset", document: "AuditDocument", folder: P
     except DatasetError:  # what cannot be read is written anew
         earlier = None
     whole = joined(document, earlier)
-    path = write_audit(whole, folder)
+    _say_document(shared, document, whole, write_audit(whole, folder), is_skewed)
+
+
+def _say_document(shared: Work, document: "AuditDocument", whole: "AuditDocument", path: Path, is_skewed: bool) -> None:
+    """What was found now, one line a verdict, and the exit code of it; with --json the whole document."""
     for verdict in document.verdicts:
         note(shared, f"{verdict.status:12} {verdict.part}: {verdict.why}")
     counts = Counter(one.status for one in document.verdicts)

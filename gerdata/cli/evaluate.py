@@ -1,43 +1,130 @@
 """`gerdata evaluate`."""
 
 import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gerdata.cli.answer import say
+from gerdata.cli.answer import note, say, to_json
 from gerdata.cli.options import Shared, command
 from gerdata.errors import UsageError
+
+if TYPE_CHECKING:
+    from gerdata.learn.alter import Alteration
+    from gerdata.learn.breakdown import Breakdown
+    from gerdata.learn.data import ReleaseSplit
+    from gerdata.learn.evaluate import Trained
+    from gerdata.learn.outcome import Outcome
+    from gerdata.learn.protocol import Protocols
+
+
+@dataclass(frozen=True)
+class Ways(Shared):
+    """What `evaluate` understands beside the options of every command."""
+
+    protocol: Annotated[
+        str | None, typer.Option(help="published (the split that chose the epoch; optimistic) or clean (test).")
+    ] = None
+    corrupt: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME[:LEVEL]", help="light, blur, codec, snr, no-picture, no-sound or frames; may be repeated."
+        ),
+    ] = field(default_factory=list)
+    occlude: Annotated[
+        list[str], typer.Option(help="heads, bodies, background or sound: what is covered; may be repeated.")
+    ] = field(default_factory=list)
 
 
 @command
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run.", show_default=False)],
     release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test (default: as the protocol says, else test).")
+    ] = None,
     modality: Annotated[str, typer.Option(help="both, video or audio; the other becomes a null token.")] = "both",
     hide: Annotated[str, typer.Option(help="none, or heads-and-sound: what the model must not need.")] = "none",
     *,
-    shared: Shared,
+    shared: Ways,
 ) -> None:
-    """Figures of a finished run on one split of a release, with a 95 % interval.
+    """Figures of a finished run on one split of a release, with 95 % intervals by source, and for parts of the split.
 
-    Example: gerdata evaluate workspace/runs/cross-attention-tiny --split test
+    With --protocol both ways of reporting are measured, and the gap between them is told. With --corrupt and --occlude the same
+    clips are measured again, damaged or partly covered.
+
+    Example: gerdata evaluate workspace/runs/cross-attention-tiny --protocol clean --occlude heads --corrupt blur:3
     """
-    from gerdata.learn.evaluate import evaluate
+    from gerdata.learn.alter import effect_of
+    from gerdata.learn.breakdown import break_down
+    from gerdata.learn.corrupt import parse_corruption
+    from gerdata.learn.evaluate import ask_split, load, open_split
+    from gerdata.learn.occlude import parse_occlusion
+    from gerdata.learn.outcome import metrics_of
+    from gerdata.learn.protocol import OPTIMISTIC
     from gerdata.store.dataset import the_release
 
+    protocol = shared.protocol
+    _check(split, modality, hide, protocol, bool(shared.corrupt or shared.occlude))
+    alterations: list[Alteration] = [parse_corruption(one, shared.seed) for one in shared.corrupt]
+    alterations += [parse_occlusion(one) for one in shared.occlude]
+    where, trained = release or the_release(shared.workspace), load(run)
+
+    def opened(name: str) -> "ReleaseSplit":
+        return open_split(trained, run, where, name, modality, hide)  # type: ignore[arg-type]
+
+    chosen = trained.run.selection if protocol == "published" else split or "test"
+    data = opened(chosen)
+    outcome = ask_split(trained, data)
+    told = break_down(outcome, chosen)
+    lines = [_headline(told), *(f"  {part.line()}" for part in told.parts)]
+    fields: dict[str, Any] = dataclasses.asdict(metrics_of(outcome, chosen)) | {"breakdown": told}
+    if protocol:
+        both = _protocols(protocol, trained, outcome, opened)
+        lines.append(both.line())
+        fields |= {"protocol": protocol, "gap": both.gap, "optimistic": protocol == "published"}
+        if protocol == "published":
+            note(shared, OPTIMISTIC)
+    effects = [effect_of(trained.model, data, outcome, one, shared.seed) for one in alterations]
+    lines += [line for one in effects for line in one.lines()]
+    if told.whole.is_underpowered:
+        note(shared, f"underpowered: {told.whole.groups} groups; the intervals are too narrow")
+    say(shared, "evaluate", run, "\n".join(lines), **to_json(fields | {"effects": effects}))
+
+
+def _protocols(protocol: str, trained: "Trained", outcome: "Outcome", opened: Any) -> "Protocols":
+    """Both protocols, of which one has been asked already."""
+    from gerdata.learn.evaluate import ask_split
+    from gerdata.learn.protocol import both_protocols
+
+    splits = (trained.run.selection, "test")
+    other = ask_split(trained, opened(splits[1] if protocol == "published" else splits[0]))
+    published, clean = (outcome, other) if protocol == "published" else (other, outcome)
+    return both_protocols(protocol, published, clean, splits)  # type: ignore[arg-type]
+
+
+def _headline(told: "Breakdown") -> str:
+    whole = told.whole
+    recalls = ", ".join(f"{name} {one}" for name, one in zip(told.classes, whole.recall, strict=True))
+    return (
+        f"{told.data_kind} · {told.split} · {whole.clips} clips in {whole.groups} groups · accuracy {whole.accuracy} · "
+        f"macro-F1 {whole.macro_f1} · UAR {whole.uar} · ECE {whole.ece} ({told.bins} bins)\n"
+        f"  recall: {recalls}"
+    )
+
+
+def _check(split: str | None, modality: str, hide: str, protocol: str | None, alters: bool) -> None:
     for name, value, known in (
-        ("split", split, ("train", "validation", "test")),
+        ("split", split, (None, "train", "validation", "test")),
         ("modality", modality, ("both", "video", "audio")),
         ("hide", hide, ("none", "heads-and-sound")),
+        ("protocol", protocol, (None, "published", "clean")),
     ):
         if value not in known:
-            raise UsageError(f"--{name} {value}: expected one of {', '.join(known)}")
-    figures = evaluate(run, release or the_release(shared.workspace), split, modality, hide)  # type: ignore[arg-type]
-    line = (
-        f"{figures.data_kind} · {split} · {figures.clips} clips · accuracy {figures.accuracy:.3f} "
-        f"[{figures.accuracy_low:.3f}, {figures.accuracy_high:.3f}] · macro-F1 {figures.macro_f1:.3f} · UAR {figures.uar:.3f}"
-    )
-    say(shared, "evaluate", run, line, **dataclasses.asdict(figures))
+            raise UsageError(f"--{name} {value}: expected one of {', '.join(str(one) for one in known if one)}")
+    if hide != "none" and alters:
+        raise UsageError("--hide, --corrupt and --occlude all change the clips; take --hide alone")
+    if split and protocol:
+        raise UsageError("--protocol names the split itself; leave out --split")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +12,37 @@ from gerdata.cli.answer import note, say
 from gerdata.cli.options import Shared, command
 
 
+@dataclass(frozen=True)
+class TrainShared(Shared):
+    """What every command understands, and what a run takes beside its release."""
+
+    device: Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")] = "cpu"
+    private_structure: Annotated[
+        bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")
+    ] = False
+    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None
+    embeddings: Annotated[
+        Path | None, typer.Option(help="A safetensors file with a vector for each clip, by id: of its text, say.")
+    ] = None
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard.")] = False
+
+
 @command
 def train(
     release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
     recipe: Annotated[str, typer.Option(help="A train recipe, by name or path.")] = "cross-attention-tiny",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of what makes a run the same.")] = 2,
     *,
-    shared: Shared,
+    shared: TrainShared,
 ) -> None:
-    """Train the reference model on a release, and measure it by epoch.
+    """Train a model on a release, and measure it by epoch.
 
     Goes on from the last finished epoch. The epoch that is kept is the best on validation; test, where the release has
     one, is looked at once.
 
     Example: gerdata train --recipe cross-attention-tiny --set lr=3e-4
     """
+    from gerdata.learn.beside import board, gather
     from gerdata.learn.run import clear
     from gerdata.learn.train import train
     from gerdata.recipe import TrainRecipe, load
@@ -41,7 +58,11 @@ def train(
         return
     if shared.overwrite:
         clear(out)
-    run = train(how, release, out, shared.seed, _teller(shared.quiet), threads)
+    private = (shared.private or shared.workspace / "private") if shared.private_structure else None
+    beside = gather(release, shared.device, private, shared.embeddings, how.embedding)
+    if shared.tensorboard:
+        beside = beside._replace(watch=board(out / "tensorboard"))
+    run = train(how, release, out, shared.seed, _teller(shared.quiet), threads, beside)
     kind, figures = run.best.data_kind, run.test or run.best
     line = (
         f"{run.best.data_kind} · best epoch {run.best_epoch}: validation accuracy {run.best.accuracy:.3f}, macro-F1 "
@@ -50,6 +71,8 @@ def train(
     )
     if kind == "synthetic":
         note(shared, "trained and measured on synthetic data; the figures say nothing about real groups")
+    if run.structure == "estimated at inference and used":
+        note(shared, "this model estimates the structure of people at inference, and uses it")
     if run.protection and "not obfuscated" in run.protection:
         note(shared, "trained on data that are NOT OBFUSCATED")
     say(shared, "train", out, line, **_document(run.model_dump(mode="json")))
@@ -62,6 +85,9 @@ def _document(run: dict[str, object]) -> dict[str, object]:
         "clips",
         "unlabelled",
         "parameters",
+        "structure",
+        "structure_source",
+        "active_units",
         "selection",
         "best_epoch",
         "best",

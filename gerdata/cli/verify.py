@@ -18,7 +18,7 @@ def verify(
     *,
     shared: Shared,
 ) -> None:
-    """Check a dataset or release against itself: checksums, counts, members, rows, splits, decodability.
+    """Check a dataset or release against itself: sums of all files, counts, members, rows, splits, assets, decodability.
 
     Exit 4 when something is found.
 
@@ -30,7 +30,8 @@ def verify(
     header, findings = verify(Dataset(dataset))
     for finding in findings[:SHOWN]:
         typer.echo(f"{finding.where}: {finding.what}", err=True)
-    line = f"{header.stage} · {header.counts.written} samples · {len(findings)} findings → {dataset}"
+    stage, n = (header.stage, header.counts.written) if header is not None else ("damaged", 0)
+    line = f"{stage} · {n} samples · {len(findings)} findings → {dataset}"
     told = [{"where": finding.where, "what": finding.what} for finding in findings]
     say(
         shared,
@@ -38,7 +39,7 @@ def verify(
         dataset,
         line,
         status="found" if findings else "ok",
-        samples=header.counts.written,
+        samples=n,
         findings=told,
     )
     if findings:

@@ -18,7 +18,7 @@ from typing import IO, Any, BinaryIO
 
 from gerdata.engine.work import Item, Made, Worker
 from gerdata.errors import RejectedInput
-from gerdata.manifest import Row
+from gerdata.manifest import Row, sample_sha256
 from gerdata.store.tar import TarWriter
 
 _PR_SET_PDEATHSIG = 1
@@ -103,6 +103,7 @@ def _store(tar: TarWriter | None, made: Made, shard: str) -> Row:
     return dataclasses.replace(
         made.row,
         shard=shard,
+        sample_sha256=sample_sha256(made.members.values()),
         member_offset=tuple(member.offset for member in members),
         member_length=tuple(member.length for member in members),
     )

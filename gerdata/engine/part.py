@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gerdata.clip import Clip
@@ -20,6 +21,7 @@ from gerdata.manifest import PART_SCHEMA, Row, write_rows
 from gerdata.store import tar as tars
 from gerdata.store.commit import commit, locked, make_folder, make_private, temporary_for, write_atomic
 from gerdata.store.dataset import sha256_of_file
+from gerdata.store.parquet import PARQUET, shard_from_tar
 
 Tick = Callable[[int, int], None]  # written, rejected
 
@@ -116,12 +118,7 @@ class _Part:
         if self.stop.is_set():
             raise InterruptedRun("stopped; run the same command again to go on")
         spec = self.spec
-        if self.temporary is not None and spec.tar is not None:
-            tars.finish(self.temporary)
-            digest = sha256_of_file(self.temporary)
-            commit(self.temporary, spec.root / spec.tar)
-        else:
-            digest = ""
+        digest = self._commit_shard(spec.root / spec.tar) if spec.tar is not None else ""
         if spec.private is not None:
             make_private(spec.private)
             text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in self.private)
@@ -134,6 +131,24 @@ class _Part:
             commit(temporary, rows_path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _commit_shard(self, path: Path) -> str:
+        """The finished tar under its final name, or the Parquet file made of it; its SHA-256."""
+        temporary = self.temporary
+        assert temporary is not None
+        tars.finish(temporary)
+        if path.suffix == PARQUET:
+            whole = temporary_for(path.with_suffix(".whole"))
+            try:
+                self.rows = shard_from_tar(temporary, self.rows, self.spec.members, whole)
+                digest = sha256_of_file(whole)
+                commit(whole, path)
+            finally:
+                whole.unlink(missing_ok=True)
+            return digest
+        digest = sha256_of_file(temporary)
+        commit(temporary, path)
+        return digest
 
     def _note(self, event: str, key: str) -> None:
         """One line in the journal of this part; times belong to logs alone."""

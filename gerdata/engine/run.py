@@ -21,6 +21,7 @@ from gerdata.manifest import (
     REJECTS_SCHEMA,
     Header,
     PartEntry,
+    Pool,
     Row,
     read_rows,
     write_rows,
@@ -37,7 +38,8 @@ ENGINES = {"local": run_local, "ray": run_ray}
 
 @dataclass(frozen=True)
 class Cut:
-    """One part: where its tar goes below the dataset (None without media), and how many items it takes."""
+    """One part: where its shard goes below the dataset (a tar, or by its name Parquet; None without media), and how many items
+    it takes."""
 
     tar: str | None
     size: int
@@ -62,6 +64,7 @@ class Job:
     protection: str = "none"
     notice: str = ""
     parents: tuple[dict[str, str], ...] = ()
+    pool: Pool | None = None
     private: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -139,6 +142,7 @@ def specs_of(job: Job, logs: Path) -> Iterator[PartSpec]:
             settings=job.settings,
             items=items,
             logs=logs / job.stage,
+            members=job.members,
             private=job.private,
             limits=job.limits,
         )
@@ -221,6 +225,7 @@ def _seal(job: Job, specs: list[PartSpec], settle: Settle | None) -> tuple[Heade
         fingerprint=job.fingerprint,
         parents=list(job.parents),
         parts=parts,
+        pool=job.pool,
         protection=job.protection,
         notice=job.notice,
     )

@@ -61,6 +61,7 @@ class PartSpec:
     settings: dict[str, Any]
     items: tuple[Item, ...]
     logs: Path
+    members: tuple[str, ...] = ()  # suffixes of a sample's members, in their order
     private: Path | None = None  # folder for private rows of this part
     limits: Limits = field(default_factory=Limits)
 

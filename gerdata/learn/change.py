@@ -15,6 +15,7 @@ from gerdata.augment.sound import SOUND_OPS, Gain, SoundOp, render_sound
 from gerdata.chance import rng_for
 from gerdata.learn.batch import Form, Item, audio_tensor
 from gerdata.learn.features import SILENCE_DB
+from gerdata.learn.target import shown, shown_maps
 from gerdata.recipe import AugmentRecipe
 
 
@@ -43,13 +44,23 @@ def draw_change(seed: int, epoch: int, item: Item, ranges: Ranges) -> Change:
 
 
 def apply_change(item: Item, change: Change, form: Form) -> Item:
-    """The clip after a change, in the same form. A plan with more than gain for the sound needs `item.sound`."""
-    plan, shown = change.plan, item.video[list(change.frames)]  # [shown, 3, h, w]
+    """The clip after a change, in the same form. A plan with more than gain for the sound needs `item.sound`.
+
+    Frames that a frozen encoder has already made tokens of are not changed: the tokens would not follow.
+    """
+    plan, frames = change.plan, list(change.frames)
+    seen = item._replace(
+        video=item.video[frames],  # [shown, 3, h, w]
+        structure=shown(item.structure, frames),
+        limbs=shown_maps(item.limbs, frames),
+        tokens=item.tokens[frames] if item.tokens is not None else None,
+    )
+    if plan.picture and item.tokens is None:
+        seen = change_picture(seen, plan.picture)
     audio = change_sound(item, plan.sound, form)
     if plan.masks:
         audio = torch.from_numpy(mask_features(audio[:, 0].numpy(), plan.masks)).unsqueeze(1)
-    return item._replace(
-        video=change_picture(shown, plan.picture) if plan.picture else shown,
+    return seen._replace(
         audio=audio,
         has_video=item.has_video and plan.drop != "video",
         has_audio=item.has_audio and plan.drop != "audio",
@@ -62,10 +73,13 @@ def needs_waveform(augment: AugmentRecipe) -> bool:
     return any(getattr(augment, f"{kind.op}_share") > 0 for kind in SOUND_OPS if kind is not Gain)
 
 
-def change_picture(video: Tensor, ops: tuple[PictureOp, ...]) -> Tensor:
-    """uint8 [T, 3, h, w] after `ops`, as the model sees it: the frames are already small and square."""
-    frames = np.ascontiguousarray(video.permute(0, 2, 3, 1).numpy())  # [T, h, w, 3]
-    return torch.from_numpy(render_picture(Picture(frames), ops).frames).permute(0, 3, 1, 2)
+def change_picture(item: Item, ops: tuple[PictureOp, ...]) -> Item:
+    """Frames uint8 [T, 3, h, w] after `ops`, as the model sees them: they are already small and square. What is known of
+    people moves with them."""
+    frames = np.ascontiguousarray(item.video.permute(0, 2, 3, 1).numpy())  # [T, h, w, 3]
+    changed = render_picture(Picture(frames, item.structure, item.limbs), ops)
+    video = torch.from_numpy(changed.frames).permute(0, 3, 1, 2)
+    return item._replace(video=video, structure=changed.structure, limbs=changed.limbs)
 
 
 def change_sound(item: Item, ops: tuple[SoundOp, ...], form: Form) -> Tensor:

@@ -1,139 +1,108 @@
-"""Cross-attention between sound and picture, at a size that a CPU trains in minutes.
+"""Cross-attention between sound and picture: the wiring of the paper, at any size.
 
 After Augusma, Vaufreydaz and Letué (ICMI 2023, arXiv 2312.05265), with the Frames Attention Pooling of the later work
 (arXiv 2604.02397). What is kept: one video token a frame, one audio token a segment from a CNN on log-mel, one pre-norm
 transformer block on the audio tokens, attention with query = audio and key = value = video, and the concatenation
-[audio, cross, video]. What departs:
+[audio, cross, video]. What departs, unless a recipe says otherwise:
 
-- the picture encoder is a small CNN from scratch in place of a CLIP ViT-L/14; tokens have `width`, not 1024, numbers;
-- the audio CNN has one padded convolution with batch norm a block, not three unpadded ones without;
-- time is reduced by FAP, as in the later work, where the published code of 2023 takes a mean;
-- FAP has no bias: a softmax does not change with it, so it would never be trained;
-- where frames and segments differ in number, each segment takes the frame nearest in time (published: 15-frame means);
+- time is reduced by FAP, as in the later work, where the published code of 2023 takes a mean or flattens;
+- where frames and segments differ in number, each segment takes the frame nearest in time (published: 15-frame means,
+  `alignment = "segments"`);
 - a training clip shows `train_frames` of its kept frames, drawn anew each epoch, which count as evenly spread;
-- a missing modality is a learned null token, so clips without sound, and each modality alone, use the same network.
+- a missing modality is a learned null token, so clips without sound, and each modality alone, use the same network;
+- at the tiny size, the picture encoder is a small CNN from scratch in place of a CLIP ViT-L/14, tokens have `width`, not
+  1024, numbers, and the audio CNN has one padded convolution with batch norm a block, not three unpadded ones without.
 """
 
-import math
-from itertools import pairwise
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-MIN_SEGMENT = 16  # four poolings by 2 leave one cell
+from gerdata.errors import RecipeError
+from gerdata.learn.picture_encoder import Vision, make_picture_encoder
+from gerdata.learn.pooling import Pooling, encode_present, make_pool, positions
+from gerdata.learn.sound_encoder import MIN_TINY, PaperSoundEncoder, PreNormBlock, SoundEncoder
+
+MIN_SEGMENT = MIN_TINY
+
+Query = Literal["audio", "video", "both"]
+Alignment = Literal["nearest", "segments"]
 
 
 class Output(NamedTuple):
     """What the network says about B clips, and where it looked."""
 
     logits: Tensor  # [B, classes]
-    attention: Tensor  # [B, S, T]: how much of each frame a segment's query takes; rows sum to 1
-    pooling: Tensor  # [B, S]: FAP's weight of each segment; rows sum to 1
+    attention: Tensor  # [B, queries, keys]: how much of each key a query takes; rows sum to 1
+    pooling: Tensor  # [B, fused tokens]: the weight of each in the clip's vector; rows sum to 1
+    fused: Tensor  # [B, d']: the clip's vector, before the classes
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What of the paper's choices a network takes. None for a dropout: as `dropout`."""
+
+    sound: Literal["tiny", "paper"] = "tiny"
+    vision: Vision | None = None  # None: the CNN from scratch
+    query: Query = "audio"
+    alignment: Alignment = "nearest"
+    pooling: Pooling = "fap"
+    segments: int = 5  # how many audio tokens a clip has: `flatten` must know
+    block_dropout: float | None = None
+    forward_dropout: float | None = None
+    head_dropout: float | None = None
 
 
 class CrossAttention(nn.Module):
     """Pictures and log-mel segments of B clips to class logits."""
 
-    def __init__(self, classes: int, width: int, mels: int, dropout: float) -> None:
+    def __init__(self, classes: int, width: int, mels: int, dropout: float, wiring: Wiring | None = None) -> None:
         super().__init__()
-        self.picture = PictureEncoder(width)
-        self.sound = SoundEncoder(width, mels)
+        self.wiring = how = wiring or Wiring()
+        self.picture = make_picture_encoder(width, how.vision)
+        self.sound = SoundEncoder(width, mels) if how.sound == "tiny" else PaperSoundEncoder()
         self.null_video = nn.Parameter(torch.randn(width) * 0.02)
         self.null_audio = nn.Parameter(torch.randn(width) * 0.02)
-        self.block = PreNormBlock(width, dropout)
+        self.block = PreNormBlock(width, _or(how.block_dropout, dropout), _or(how.forward_dropout, dropout))
         self.cross = nn.MultiheadAttention(width, num_heads=1, dropout=dropout, batch_first=True)
-        self.pool = FramesAttentionPooling(3 * width)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(3 * width, classes)
+        two = how.query == "both"
+        self.cross_back = nn.MultiheadAttention(width, num_heads=1, dropout=dropout, batch_first=True) if two else None
+        self.pool, fused = make_pool(how.pooling, (4 if two else 3) * width, how.segments)
+        self.dropout = nn.Dropout(_or(how.head_dropout, dropout))
+        self.head = nn.Linear(fused, classes)
 
-    def forward(self, video: Tensor, audio: Tensor, has_video: Tensor, has_audio: Tensor) -> Output:
+    def forward(
+        self, video: Tensor, audio: Tensor, has_video: Tensor, has_audio: Tensor, tokens: Tensor | None = None
+    ) -> Output:
         """`video: uint8 [B, T, 3, h, w]`, `audio: float32 dB [B, S, 1, mels, columns]`, masks bool [B].
 
-        Where a mask is False the clip's picture or sound is not read at all.
+        Where a mask is False the clip's picture or sound is not read at all. `tokens: [B, T, d]`, if given, are what the
+        picture encoder once made of the frames, which are then not read.
         """
-        frames = _tokens(self.picture, video, has_video, self.null_video)  # [B, T, d]
-        sounds = _tokens(self.sound, audio, has_audio, self.null_audio)  # [B, S, d]
-        sounds = self.block(sounds + _positions(sounds.shape[1], sounds.shape[2]))  # [B, S, d]
+        told, encoder = (video, self.picture) if tokens is None else (tokens, nn.Identity())
+        frames = encode_present(encoder, told, has_video, self.null_video)  # [B, T, d]
+        sounds = encode_present(self.sound, audio, has_audio, self.null_audio)  # [B, S, d]
+        sounds = self.block(sounds + positions(sounds.shape[1], sounds.shape[2]).to(sounds))  # [B, S, d]
+        if self.wiring.alignment == "segments":
+            frames = segment_means(frames, sounds.shape[1])  # [B, S, d]
+        tokens, attention = self._fuse(sounds, frames)
+        fused, pooling = self.pool(tokens)  # [B, 3d], [B, S]
+        return Output(self.head(self.dropout(fused)), attention, pooling, fused)
+
+    def _fuse(self, sounds: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, S, d] and [B, T, d] to [audio, cross, video], [B, S or T, 3d or 4d], and the attention of the queries."""
+        to_frames = nearest_in_time(sounds.shape[1], frames.shape[1]).to(sounds.device)  # [S]
+        to_sounds = nearest_in_time(frames.shape[1], sounds.shape[1]).to(sounds.device)  # [T]
+        if self.wiring.query == "video":
+            cross, attention = self.cross(frames, sounds, sounds)  # [B, T, d], [B, T, S]
+            return torch.cat([sounds[:, to_sounds], cross, frames], dim=2), attention
         cross, attention = self.cross(sounds, frames, frames)  # [B, S, d], [B, S, T]
-        aligned = frames[:, nearest_in_time(sounds.shape[1], frames.shape[1])]  # [B, S, d]
-        fused, pooling = self.pool(torch.cat([sounds, cross, aligned], dim=2))  # [B, 3d], [B, S]
-        return Output(self.head(self.dropout(fused)), attention, pooling)
-
-
-class PictureEncoder(nn.Module):
-    """A compact CNN from scratch: one token a frame.
-
-    Maximum pooling matters: with strides in its place the mouths of small faces are lost and 600 clips are not enough
-    (0.37 in place of 0.79 accuracy on synthetic groups after 10 epochs). Strongest and mean response are both kept: the
-    one finds a face, the other counts them.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.maps = nn.Sequential(
-            _convolution(3, 16, stride=2), nn.MaxPool2d(2), _convolution(16, 48), nn.MaxPool2d(2), _convolution(48, 96)
-        )
-        self.token = nn.Linear(2 * 96, width)
-
-    def forward(self, video: Tensor) -> Tensor:
-        """uint8 [B, T, 3, h, w] -> [B, T, d]."""
-        images = video.flatten(0, 1).to(memory_format=torch.channels_last)  # [B*T, 3, h, w]
-        maps = self.maps(images.float() / 127.5 - 1)  # [B*T, c, h/8, w/8]
-        told = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)  # [B*T, 2c]
-        tokens: Tensor = self.token(told)  # [B*T, d]
-        return tokens.view(*video.shape[:2], -1)  # [B, T, d]
-
-
-class SoundEncoder(nn.Module):
-    """CNN blocks on the log-mel of each segment: one token a segment. Time is pooled, pitch keeps its place."""
-
-    def __init__(self, width: int, mels: int) -> None:
-        super().__init__()
-        blocks = [layer for a, b in pairwise((1, 16, 32, 64, 96)) for layer in (_convolution(a, b), nn.MaxPool2d(2))]
-        self.maps = nn.Sequential(*blocks)
-        self.token = nn.Linear(2 * 96 * (mels // 16), width)
-
-    def forward(self, audio: Tensor) -> Tensor:
-        """float32 dB [B, S, 1, mels, columns] -> [B, S, d]."""
-        images = audio.flatten(0, 1).to(memory_format=torch.channels_last)  # [B*S, 1, mels, columns]
-        maps = self.maps((images + 30) / 20)  # [B*S, c, mels/16, columns/16]; -30 +- 17 dB on synthetic groups
-        told = torch.cat([maps.mean(3), maps.amax(3)], dim=1).flatten(1)  # [B*S, 2c * mels/16]
-        tokens: Tensor = self.token(told)  # [B*S, d]
-        return tokens.view(*audio.shape[:2], -1)  # [B, S, d]
-
-
-class PreNormBlock(nn.Module):
-    """One pre-norm transformer block: attention (one head), then a two-layer perceptron, each with a residual."""
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.norm_attention = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, num_heads=1, dropout=dropout, batch_first=True)
-        self.norm_forward = nn.LayerNorm(width)
-        self.forward_layers = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[B, S, d] -> [B, S, d]."""
-        normed = self.norm_attention(tokens)
-        tokens = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
-        out: Tensor = tokens + self.forward_layers(self.norm_forward(tokens))
-        return out
-
-
-class FramesAttentionPooling(nn.Module):
-    """FAP: weights alpha = softmax over time of w.x, and the weighted sum."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(width, 1, bias=False)
-
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, S, d] -> [B, d] and alpha [B, S]."""
-        alpha = self.score(tokens).squeeze(2).softmax(dim=1)  # [B, S]
-        return torch.einsum("bs,bsd->bd", alpha, tokens), alpha
+        parts = [sounds, cross, frames[:, to_frames]]
+        if self.cross_back is not None:
+            parts.insert(2, self.cross_back(frames, sounds, sounds, need_weights=False)[0][:, to_frames])
+        return torch.cat(parts, dim=2), attention
 
 
 def nearest_in_time(segments: int, frames: int) -> Tensor:
@@ -145,21 +114,19 @@ def nearest_in_time(segments: int, frames: int) -> Tensor:
     return doubled.abs().argmin(dim=1)
 
 
-def _tokens(encoder: nn.Module, data: Tensor, present: Tensor, null: Tensor) -> Tensor:
-    """Tokens [B, n, d]: encoded where the clip has the modality, `null` where not. Only what is present is read."""
-    tokens = null.expand(*data.shape[:2], -1)  # [B, n, d]
-    if present.any():
-        tokens = tokens.clone().index_put((present.nonzero()[:, 0],), encoder(data[present]))  # [B, n, d]
-    return tokens
+def segment_means(frames: Tensor, segments: int) -> Tensor:
+    """Means of T/S consecutive frame tokens, [B, T, d] -> [B, S, d]: 75 frames are 5 means of 15, as published.
+
+    `RecipeError` where the frames do not divide into segments.
+    """
+    t = frames.shape[1]
+    if t % segments:
+        raise RecipeError(
+            f'alignment = "segments" needs a multiple of {segments} frames a clip, came {t}; set train_frames to one, '
+            'or alignment = "nearest"'
+        )
+    return frames.view(len(frames), segments, t // segments, -1).mean(dim=2)
 
 
-def _positions(length: int, width: int) -> Tensor:
-    """Sinusoidal positions (Vaswani et al. 2017): float32 [length, width]."""
-    rate = torch.exp(-math.log(10_000) * torch.arange(0, width, 2) / width)  # [width/2]
-    angle = torch.arange(length)[:, None] * rate  # [length, width/2]
-    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)[:, :width]  # [length, width]
-
-
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value

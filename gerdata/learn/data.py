@@ -5,8 +5,8 @@ id) alone, so neither the order of clips nor a resumed run alters it.
 """
 
 import hashlib
-import mmap
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,14 +14,19 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gerdata.chance import rng_for
-from gerdata.clip import SPLITS, Audio, Frames
+from gerdata.clip import SPLITS, Audio, BodyMaps, Frames, Structure
 from gerdata.errors import DatasetError
 from gerdata.learn.batch import Form, Item, audio_tensor, video_tensor
 from gerdata.learn.metrics import DataKind
-from gerdata.manifest import Header, Row, read_rows
+from gerdata.learn.sampler import Catalogue, Mixing, epoch_order
+from gerdata.learn.target import rescaled
+from gerdata.manifest import Header, Row
 from gerdata.media.audio import decode_audio
 from gerdata.media.images import decode_jpeg
-from gerdata.store.members import decode_structure
+from gerdata.store.home import Folder
+from gerdata.store.index import Index, Ints, Place
+from gerdata.store.members import LIMBS, STRUCTURE, decode_limbs, decode_structure
+from gerdata.store.samples import Samples
 
 CACHE_LIMIT_BYTES = 2 << 30  # a split whose tensors take more is decoded anew each epoch
 HIDDEN_GREY = 128  # what a head is filled with when it is hidden
@@ -40,14 +45,17 @@ class ReleaseSplit(Dataset[Item]):
     def __init__(self, release: Path, split: str, form: Form, hide: Hide = "none", keep_sound: bool = False) -> None:
         self.release, self.split, self.form, self.hide, self.keep_sound = release, split, form, hide, keep_sound
         self.header = read_header(release)
-        rows = read_rows(release / "manifest" / f"{split}.parquet")
-        self.rows = [row for row in rows if row.clip.label is not None]
-        self.unlabelled = len(rows) - len(self.rows)
-        self.labels = [self._label(row) for row in self.rows]
+        self.index = Index(release / "manifest" / f"{split}.parquet", self.header.members)
+        self.numbers = self._labelled()
+        self.rows = self.index.select(self.numbers)
+        self.unlabelled = len(self.index) - len(self.rows)
+        self.labels: list[int] = self.index.codes("label", self.header.classes)[self.numbers].tolist()
         self._frames = [i for i, member in enumerate(self.header.members) if member.endswith(".jpg")]
         self._audio = self._member("flac", "wav")
         self._structure = self._member("structure.npz") if hide == "heads-and-sound" else -1
-        self._tars: dict[str, mmap.mmap] = {}
+        self.structures: Mapping[str, Structure] = {}  # of real people, by clip: private, and never in a release
+        self.embeddings: Mapping[str, Tensor] = {}  # float32 [e] by clip
+        self._samples = Samples(Folder(release), self.index)
         self._decoded: dict[int, tuple[Tensor, Tensor, Audio | None]] = {}
         if not self._frames:
             raise DatasetError(f"{release}: expected still frames (fNN.jpg) in each sample; shard it again as frames")
@@ -59,13 +67,32 @@ class ReleaseSplit(Dataset[Item]):
         clip = self.rows[index].clip
         video, audio, sound = self._decoded[index] if index in self._decoded else self._decode(index)
         has_audio = clip.has_audio and self.form.modality != "video" and self.hide == "none"
-        return Item(clip.id, video, audio, self.labels[index], self.form.modality != "audio", has_audio, sound)
+        structure, limbs = self._known(self.rows[index]) if self.form.structure else (None, None)
+        return Item(
+            clip.id,
+            video,
+            audio,
+            self.labels[index],
+            self.form.modality != "audio",
+            has_audio,
+            sound,
+            structure,
+            limbs,
+            soft=clip.label_soft,
+            embedding=self.embeddings.get(clip.id) if self.hide == "none" else None,
+        )
 
     @property
     def data_kind(self) -> DataKind:
         """Whether the clips are all synthetic, all real, or mixed."""
-        synthetic = sum(row.clip.is_synthetic for row in self.rows)
+        synthetic = int(self.index.flags("is_synthetic")[self.numbers].sum())
         return "synthetic" if synthetic == len(self.rows) else "mixed" if synthetic else "real"
+
+    def order(self, seed: int, epoch: int, how: Mixing | None = None) -> list[int]:
+        """The clips in the order of one epoch, whatever ranks and workers there are (`sampler.epoch_order`)."""
+        shards, synthetic = self.index.shard_of[self.numbers], self.index.flags("is_synthetic")[self.numbers]
+        clips = Catalogue(shards, np.array(self.labels, np.int64), synthetic)
+        return [int(number) for number in epoch_order(clips, how or Mixing(), seed, epoch)]
 
     def shuffle_labels(self, seed: int) -> None:
         """Deal the labels out anew: a control in which no clip tells its class."""
@@ -87,21 +114,24 @@ class ReleaseSplit(Dataset[Item]):
             self._decoded[index] = decoded
         return decoded
 
-    def _read(self, row: Row, member: int) -> bytes:
-        tar = self._open(row.shard or "")
-        start, length = row.member_offset[member], row.member_length[member]
-        if start < 0 or length < 0 or start + length > len(tar):
-            raise DatasetError(f"{self.release}/{row.shard}: clip {row.clip.id} lies beyond its end; run verify")
-        return tar[start : start + length]
+    def _known(self, row: Row) -> tuple[Structure | None, BodyMaps | None]:
+        """What is known of a clip's people, in pixels of the model's frames: all, or maps of bodies, or nothing."""
+        members, clip = self.header.members, row.clip
+        structure = self.structures.get(clip.id)
+        if structure is None and STRUCTURE in members:
+            structure = decode_structure(self._read(row, members.index(STRUCTURE)))
+        if structure is not None:
+            return rescaled(structure, clip.height_px, clip.width_px, self.form.image_px), None
+        return None, decode_limbs(self._read(row, members.index(LIMBS))) if LIMBS in members else None
 
-    def _open(self, shard: str) -> mmap.mmap:
-        if shard not in self._tars:
-            path = PurePosixPath(shard)
-            if path.is_absolute() or ".." in path.parts or not (self.release / path).is_file():
-                raise DatasetError(f"{self.release}: the manifest names shard {shard!r}, which is not in the release")
-            with (self.release / path).open("rb") as file:
-                self._tars[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return self._tars[shard]
+    def _read(self, row: Row, member: int) -> bytes:
+        name = self.header.members[member]
+        try:
+            start, length = row.member_offset[member], row.member_length[member]
+            place = Place(row.clip.id, row.shard or "", (name,), (start,), (start + length,))
+        except IndexError:
+            raise DatasetError(f"{self.release}: clip {row.clip.id} lies at no place in a tar; run verify") from None
+        return bytes(self._samples.read(place)[name])
 
     def _member(self, *names: str) -> int:
         for name in names:
@@ -111,11 +141,14 @@ class ReleaseSplit(Dataset[Item]):
             f"{self.release}: samples hold {', '.join(self.header.members)}; this needs {' or '.join(names)}"
         )
 
-    def _label(self, row: Row) -> int:
-        if row.clip.label not in self.header.classes:
+    def _labelled(self) -> Ints:
+        """The numbers of the rows that have a label; `DatasetError` where one is no class."""
+        labels = self.index.codes("label", self.header.classes)
+        for number in np.flatnonzero(labels == -2)[:1].tolist():
+            name, label = self.index.ids[number], self.index.column("label")[number].as_py()
             known = ", ".join(self.header.classes)
-            raise DatasetError(f"{self.release}: clip {row.clip.id} has label {row.clip.label!r}, classes are {known}")
-        return self.header.classes.index(row.clip.label)
+            raise DatasetError(f"{self.release}: clip {name} has label {label!r}, classes are {known}")
+        return np.flatnonzero(labels >= 0)
 
 
 def read_header(release: Path) -> Header:

@@ -1,5 +1,6 @@
 """Figures of a model on a split, and what a finished run says about one clip."""
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,12 +9,12 @@ import torch
 
 from gerdata.clip import Audio, Frames
 from gerdata.errors import DatasetError
+from gerdata.learn.architecture import Model, ask, build_model, form_of
 from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, batches, collate, video_tensor
-from gerdata.learn.cross_attention import CrossAttention
 from gerdata.learn.data import Hide, ReleaseSplit
 from gerdata.learn.metrics import Metrics, measure
+from gerdata.learn.outcome import Outcome, outcome_of
 from gerdata.learn.run import Run, load_weights
-from gerdata.recipe import TrainRecipe
 
 BATCH = 64  # clips at once where nothing is learned; figures do not depend on it beyond rounding
 
@@ -22,20 +23,15 @@ class Trained(NamedTuple):
     """A finished run, ready to be asked."""
 
     run: Run
-    model: CrossAttention
+    model: Model
     form: Form
-
-
-def form_of(recipe: TrainRecipe) -> Form:
-    """In what form a recipe's model takes a clip."""
-    return Form(recipe.image_px, recipe.mels, recipe.segments, recipe.segment_s, recipe.modality)
 
 
 def load(run: Path) -> Trained:
     """The kept weights of a finished run, in evaluation mode."""
     told = Run.read(run)
     recipe = told.identity.recipe
-    model = CrossAttention(len(told.identity.classes), recipe.width, recipe.mels, recipe.dropout)
+    model = build_model(recipe, len(told.identity.classes))
     load_weights(run, model)
     model.eval()
     return Trained(told, model, form_of(recipe))
@@ -50,6 +46,13 @@ def evaluate(
     `hide="heads-and-sound"` takes both away. `DatasetError` where the classes are not those of the run.
     """
     trained = load(run)
+    return measure_split(trained.model, open_split(trained, run, release, split, modality, hide))
+
+
+def open_split(
+    trained: Trained, run: Path, release: Path, split: str, modality: Modality = "both", hide: Hide = "none"
+) -> ReleaseSplit:
+    """The labelled clips of a split in the form of a run; `DatasetError` where the classes are not those of the run."""
     form = trained.form if modality == "both" else _only(trained.form, modality)
     data = ReleaseSplit(release, split, form, hide)
     if data.header.classes != trained.run.identity.classes:
@@ -57,10 +60,17 @@ def evaluate(
             f"{release}: classes {', '.join(data.header.classes)}; the run at {run} knows "
             f"{', '.join(trained.run.identity.classes)}"
         )
-    return measure_split(trained.model, data)
+    if not len(data):
+        raise DatasetError(f"{release}: split {split!r} has no labelled clips; nothing can be measured")
+    return data
 
 
-def measure_split(model: CrossAttention, data: ReleaseSplit) -> Metrics:
+def ask_split(trained: Trained, data: ReleaseSplit) -> Outcome:
+    """What a run says of every labelled clip of a split."""
+    return outcome_of(trained.model, data, [row.clip for row in data.rows], data.labels, data.header.classes)
+
+
+def measure_split(model: Model, data: ReleaseSplit) -> Metrics:
     """Figures of a model on the labelled clips of a split; the model's mode is put back afterwards."""
     if not len(data):
         raise DatasetError(f"{data.release}: split {data.split!r} has no labelled clips; nothing can be measured")
@@ -76,28 +86,33 @@ def measure_split(model: CrossAttention, data: ReleaseSplit) -> Metrics:
 
 
 @torch.no_grad()
-def model_logits(model: CrossAttention, batch: Batch) -> torch.Tensor:
+def model_logits(model: Model, batch: Batch) -> torch.Tensor:
     """float32 [B, classes]."""
-    logits: torch.Tensor = model(batch.video, batch.audio, batch.has_video, batch.has_audio).logits
-    return logits
+    return ask(model, batch.to(next(model.parameters()).device)).logits.float().cpu()
 
 
-def predict(trained: Trained, frames: Frames, audio: Audio | None) -> dict[str, float]:
-    """Probability of each class for one clip: `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz or None."""
-    form = trained.form
-    item = Item(
-        id="",
-        video=video_tensor(list(frames), form),
+def predict(trained: Trained, frames: Frames | None, audio: Audio | None) -> dict[str, float]:
+    """Probability of each class for one clip: `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz; None if missing."""
+    batch = collate([item_of("", frames, audio, trained.form)])
+    shares = model_logits(trained.model, batch).softmax(dim=1)[0]
+    return dict(zip(trained.run.identity.classes, shares.tolist(), strict=True))
+
+
+def item_of(name: str, frames: Frames | None, audio: Audio | None, form: Form) -> Item:
+    """A clip without a label in a model's form; what is None is missing, and a null token stands for it. A clip has frames or
+    sound; `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz."""
+    black = np.zeros((1, form.image_px, form.image_px, 3), np.uint8)
+    return Item(
+        id=name,
+        video=video_tensor(list(black if frames is None else frames), form),
         audio=audio_tensor(np.zeros(0, np.float32) if audio is None else audio, form),
         label=0,  # not read
-        has_video=form.modality != "audio",
+        has_video=form.modality != "audio" and frames is not None,
         has_audio=form.modality != "video" and audio is not None,
     )
-    shares = model_logits(trained.model, collate([item])).softmax(dim=1)[0]
-    return dict(zip(trained.run.identity.classes, shares.tolist(), strict=True))
 
 
 def _only(form: Form, modality: Modality) -> Form:
     if form.modality not in ("both", modality):
         raise DatasetError(f"this run has learned {form.modality} alone; it cannot be asked about {modality}")
-    return Form(form.image_px, form.mels, form.segments, form.segment_s, modality)
+    return dataclasses.replace(form, modality=modality)

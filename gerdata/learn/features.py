@@ -35,10 +35,10 @@ def mel_filterbank(mels: int) -> Tensor:
     return bank.to(torch.float32)
 
 
-def log_mel(audio: Tensor, mels: int) -> Tensor:
-    """Mel power in dB of `audio: float32 [S, N]` at 16 kHz: float32 [S, mels, 1 + N // HOP]. Silence is `SILENCE_DB`."""
+def log_mel(audio: Tensor, mels: int, hop: int = HOP) -> Tensor:
+    """Mel power in dB of `audio: float32 [S, N]` at 16 kHz: float32 [S, mels, 1 + N // hop]. Silence is `SILENCE_DB`."""
     spectrum = torch.stft(
-        audio, WINDOW, HOP, window=torch.hann_window(WINDOW), center=True, pad_mode="constant", return_complex=True
+        audio, WINDOW, hop, window=torch.hann_window(WINDOW), center=True, pad_mode="constant", return_complex=True
     )  # [S, bins, columns]
     power = mel_filterbank(mels) @ spectrum.abs().square()  # [S, mels, columns]
     return 10 * torch.log10(power.clamp(min=10 ** (SILENCE_DB / 10)))
@@ -59,19 +59,19 @@ def cut_segments(audio: Tensor, segments: int, segment_s: float) -> Tensor:
     return padded[torch.where(inside, index, len(audio))]
 
 
-def segment_columns(segment_s: float) -> int:
+def segment_columns(segment_s: float, hop: int = HOP) -> int:
     """How many columns the spectrogram of one segment has."""
-    return 1 + round(segment_s * SAMPLE_RATE_HZ) // HOP
+    return 1 + round(segment_s * SAMPLE_RATE_HZ) // hop
 
 
-def check_segment(mels: int, segment_s: float, least: int) -> None:
+def check_segment(mels: int, segment_s: float, least: int, hop: int = HOP) -> None:
     """`RecipeError` where a segment's spectrogram is smaller than `least` x `least`, what a CNN can still pool.
 
     The papers' CNN (four blocks of three unpadded 3x3 convolutions and a pooling) needs 106 x 106.
     """
-    columns = segment_columns(segment_s)
+    columns = segment_columns(segment_s, hop)
     if min(mels, columns) < least:
         raise RecipeError(
             f"an audio segment of {segment_s} s has {mels} mels x {columns} columns, the audio network needs at least "
-            f"{least} x {least}; raise mels or segment_s"
+            f"{least} x {least}; raise mels or segment_s, or lower hop (now {hop} samples)"
         )

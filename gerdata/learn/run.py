@@ -7,20 +7,23 @@ bytes.
 import dataclasses
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from gerdata.errors import DatasetError, FingerprintError
+from gerdata.learn.architecture import Model
 from gerdata.learn.metrics import Metrics
 from gerdata.recipe import TrainRecipe
 from gerdata.store.commit import write_atomic
 
 BEST, LAST, CURVE, DONE = "model.safetensors", "last.safetensors", "metrics.jsonl", "run.json"
+VIDEO = "video"  # the folder of a first stage, a run of its own
 
 
 class Identity(BaseModel):
@@ -32,6 +35,10 @@ class Identity(BaseModel):
     seed: int
     release: str  # fingerprint
     threads: int  # sums of floats depend on how they are shared out
+    device: str = "cpu"  # only there is a run the same to the bit
+    pretrained: str = ""  # digest of the transformer's weights that were loaded
+    private_structure: str = ""  # keyed fingerprint of real people's structure, where it was a target
+    embeddings: str = ""  # digest of the clips' own vectors
 
     def refuse_other(self, other: "Identity", where: Path) -> None:
         """`FingerprintError` naming the first field in which the run at `where` is another one."""
@@ -62,6 +69,9 @@ class Run(BaseModel):
     clips: dict[str, int]  # labelled clips by split
     unlabelled: dict[str, int]  # clips left out by split
     parameters: int
+    structure: str = "none"  # of people: none, training target only, or estimated at inference and used
+    structure_source: Literal["none", "release", "private"] = "none"
+    active_units: int | None = None  # of a latent, in the last epoch: that change with the input (arXiv 1509.00519)
     selection: str  # which split chose the epoch: its figures are not held out
     best_epoch: int
     best: Metrics
@@ -90,10 +100,10 @@ class Progress(NamedTuple):
     best_macro_f1: float = -1.0
     curve: tuple[str, ...] = ()
 
-    def after(self, figures: Metrics, train_loss: float, lr: float) -> "Progress":
+    def after(self, figures: Metrics, train: dict[str, float]) -> "Progress":
         """One epoch further; an epoch that only equals the best does not replace it."""
         epoch, better = self.epochs + 1, figures.macro_f1 > self.best_macro_f1
-        line = json.dumps({"epoch": epoch, "train_loss": train_loss, "lr": lr, **dataclasses.asdict(figures)})
+        line = json.dumps({"epoch": epoch, **train, **dataclasses.asdict(figures)})
         return Progress(
             epochs=epoch,
             best_epoch=epoch if better else self.best_epoch,
@@ -101,37 +111,64 @@ class Progress(NamedTuple):
             curve=(*self.curve, line),
         )
 
+    def is_stale(self, patience: int) -> bool:
+        """Whether the last `patience` epochs brought nothing better; never, where it is 0."""
+        return 0 < patience <= self.epochs - self.best_epoch
 
-def save_epoch(run: Path, identity: Identity, progress: Progress, model: nn.Module, optimiser: AdamW) -> None:
+
+class Learner(NamedTuple):
+    """A network, what moves its weights, and the average of them that is measured and kept, if any."""
+
+    model: Model
+    optimiser: Optimizer
+    average: AveragedModel | None = None
+
+    @property
+    def kept(self) -> Model:
+        """What is measured and kept."""
+        return self.model if self.average is None else self.average.module  # type: ignore[return-value]  # a copy
+
+
+def save_epoch(run: Path, identity: Identity, progress: Progress, learner: Learner) -> None:
     """Commit a finished epoch. The state is written last: what it does not know of is done again, to the same bytes."""
     if progress.best_epoch == progress.epochs:
-        write_atomic(run / BEST, save(_weights(model)))
+        write_atomic(run / BEST, save(_weights(learner.kept)))
     write_atomic(run / CURVE, "".join(line + "\n" for line in progress.curve).encode())
-    state = {f"model.{name}": tensor for name, tensor in _weights(model).items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            state[f"optimiser.{key}.{name}"] = value.contiguous()
+    state = {f"model.{name}": tensor for name, tensor in _weights(learner.model).items()}
+    if learner.average is not None:
+        state |= {f"average.{name}": tensor for name, tensor in _weights(learner.average).items()}
+    for name, parameter in learner.model.named_parameters():
+        for key, value in learner.optimiser.state.get(parameter, {}).items():
+            if value is not None:  # the momentum of a parameter that never moved
+                state[f"optimiser.{key}.{name}"] = value.contiguous()
     told = {"identity": identity.model_dump(mode="json"), "progress": progress[:3]}
     write_atomic(run / LAST, save(state, metadata={"state": json.dumps(told)}))  # one key: several have no fixed order
 
 
-def resume(run: Path, identity: Identity, model: nn.Module, optimiser: AdamW) -> Progress:
-    """Put model and optimiser where the run at `run` left off; the start where there is none."""
+def resume(run: Path, identity: Identity, learner: Learner) -> Progress:
+    """Put a learner where the run at `run` left off; the start where there is none."""
     if not (run / LAST).is_file():
         return Progress()
     tensors, metadata = read_tensors(run / LAST)
     told = json.loads(metadata["state"])
     identity.refuse_other(Identity.model_validate(told["identity"]), run)
-    parameters = dict(model.named_parameters())
+    parameters = dict(learner.model.named_parameters())
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "optimiser":
             key, _, parameter = rest.partition(".")
-            optimiser.state[parameters[parameter]][key] = tensor
-    model.load_state_dict({name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")})
+            at = parameters[parameter].device
+            learner.optimiser.state[parameters[parameter]][key] = tensor.to(at) if key != "step" else tensor
+    learner.model.load_state_dict(_of(tensors, "model."))
+    if learner.average is not None:
+        learner.average.load_state_dict(_of(tensors, "average."))
     epochs, best_epoch, best_macro_f1 = told["progress"]
     curve = (run / CURVE).read_text().splitlines()[:epochs]
     return Progress(epochs, best_epoch, best_macro_f1, tuple(curve))
+
+
+def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -147,10 +184,11 @@ def clear(run: Path) -> None:
     """Remove a run's files, the one that says it is complete first."""
     for name in (DONE, LAST, BEST, CURVE):
         (run / name).unlink(missing_ok=True)
+        (run / VIDEO / name).unlink(missing_ok=True)
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    return {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def load_weights(run: Path, model: nn.Module) -> None:

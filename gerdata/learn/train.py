@@ -1,12 +1,15 @@
 """Train a model on a release, top to bottom.
 
     gerdata train RELEASE --recipe cross-attention-tiny --set modality=video
+    torchrun --nproc-per-node 2 -m gerdata.cli train RELEASE --recipe cross-attention-paper --device cuda
 
 A run is exact: on CPU, the same release, recipe, seed and threads give the same bytes, interrupted or not.
 The chance of each epoch comes from its own name, so no generator's state needs to be kept.
 """
 
 import contextlib
+import dataclasses
+import json
 import math
 import signal
 import threading
@@ -16,23 +19,51 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.optim import AdamW
 
-from gerdata.chance import digest_of, rng_for
+from gerdata.chance import digest_of
 from gerdata.errors import DatasetError, GerdataError, InterruptedRun
-from gerdata.learn.batch import batches, collate
+from gerdata.learn.architecture import (
+    Model,
+    ask,
+    build_model,
+    check_frames,
+    check_recipe,
+    check_structure,
+    decoder_of,
+    form_of,
+    load_pretrained,
+    structure_use,
+)
+from gerdata.learn.batch import Batch, batches, collate
+from gerdata.learn.beside import Beside, Watch
+from gerdata.learn.bottleneck import Spread
 from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
-from gerdata.learn.cross_attention import MIN_SEGMENT, CrossAttention
 from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
-from gerdata.learn.evaluate import form_of, measure_split
-from gerdata.learn.features import check_segment
-from gerdata.learn.run import DONE, Identity, Run, load_weights, resume, save_epoch
+from gerdata.learn.evaluate import load, measure_split
+from gerdata.learn.frozen import FrozenSplit, freeze_picture
+from gerdata.learn.objective import GROUP, LATENT, STRUCTURE, class_weights_of, losses_of
+from gerdata.learn.optimiser import lr_at, lr_of, make_average, make_optimiser
+from gerdata.learn.picture_encoder import PictureEncoder, VisionEncoder
+from gerdata.learn.ranks import Ranks, joined
+from gerdata.learn.run import DONE, VIDEO, Identity, Learner, Progress, Run, load_weights, resume, save_epoch
+from gerdata.learn.ve_md import Output as VeMdOutput
 from gerdata.recipe import TrainRecipe
 from gerdata.store.commit import locked, make_folder
 
+__all__ = ["Beside", "exact", "lr_at", "read_splits", "train", "train_epoch"]
+
+PARTS = (GROUP, LATENT, STRUCTURE)
 SELECTION = "validation"  # the split whose macro-F1 chooses the epoch that is kept
-MAX_GRADIENT_NORM = 1.0
+
+Tell = Callable[[str], None]
+
+
+class Onlookers(NamedTuple):
+    """Who is told of a run, and the processes it runs in."""
+
+    tell: Tell
+    watch: Watch
+    ranks: Ranks
 
 
 class Splits(NamedTuple):
@@ -45,68 +76,110 @@ class Splits(NamedTuple):
     def used(self) -> tuple[ReleaseSplit, ...]:
         return tuple(split for split in self if split is not None)
 
+    def through(self, encoder: PictureEncoder | VisionEncoder, with_frames: bool) -> "Splits":
+        """The same, with the tokens that a frozen encoder makes of the frames."""
+        train, validation = (FrozenSplit(one, encoder, with_frames) for one in self[:2])
+        return Splits(train, validation, FrozenSplit(self.test, encoder, with_frames) if self.test else None)
+
 
 def train(
     recipe: TrainRecipe,
     release: Path,
     out: Path,
     seed: int,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Tell = lambda line: None,
     threads: int = 2,
+    beside: Beside = Beside(),  # noqa: B008 - a frozen value
 ) -> Run:
     """Train, keep the epoch of the best validation macro-F1 (the earliest of equals), and measure it on test.
 
     Goes on from the last finished epoch at `out`; a finished run is read, not trained again. `FingerprintError` where
     the run at `out` is another one, `InterruptedRun` on Ctrl-C or SIGTERM, `GerdataError` on a loss that is not finite.
+    With `video_epochs` the picture branch is trained alone before, as a run of its own in `out/video`, and then frozen.
     """
-    check_segment(recipe.mels, recipe.segment_s, MIN_SEGMENT)
-    splits = read_splits(recipe, release, seed)
-    classes = splits.train.header.classes
-    identity = Identity(
-        recipe=recipe, classes=classes, seed=seed, release=release_fingerprint(release), threads=threads
-    )
+    check_recipe(recipe)
+    splits = read_splits(recipe, release, seed, beside)
+    check_frames(recipe, splits.train.header.n_frames)
     make_folder(out)
-    with stoppable(out), alone(out), exact(threads):
+    if recipe.video_epochs and not (out / DONE).is_file():
+        tell(f"first stage: the picture branch alone, {recipe.video_epochs} epochs")
+        train(first_stage(recipe), release, out / VIDEO, seed, tell, threads, Beside(beside.device))
+    with joined(beside.device) as ranks, stoppable(out), alone(out, ranks), exact(threads, beside.device):
+        torch.manual_seed(torch_seed(seed, "weights"))
+        model = build_model(recipe, len(splits.train.header.classes))
+        identity = Identity(
+            recipe=recipe,
+            classes=splits.train.header.classes,
+            seed=seed,
+            release=release_fingerprint(release),
+            threads=threads,
+            device=beside.device,
+            pretrained="" if recipe.video_epochs else load_pretrained(model, recipe),
+            private_structure=beside.structures_print,
+            embeddings=beside.embeddings_print,
+        )
         if (out / DONE).is_file():
             run = Run.read(out)
             identity.refuse_other(run.identity, out)
             return run
-        torch.manual_seed(torch_seed(seed, "weights"))
-        model = CrossAttention(len(classes), recipe.width, recipe.mels, recipe.dropout)
-        optimiser = AdamW(decay_groups(model, recipe.weight_decay), lr=recipe.lr)
-        progress = resume(out, identity, model, optimiser)
-        tell(f"{len(splits.train)} training clips; {progress.epochs} of {recipe.epochs} epochs done")
-        for epoch in range(progress.epochs + 1, recipe.epochs + 1):
-            loss, lr = train_epoch(model, optimiser, splits.train, recipe, (seed, epoch))
-            figures = measure_split(model, splits.validation)
-            progress = progress.after(figures, train_loss=loss, lr=lr)
-            save_epoch(out, identity, progress, model, optimiser)
-            tell(f"epoch {epoch}/{recipe.epochs}: loss {loss:.4f}, {SELECTION} accuracy {figures.accuracy:.4f}")
-        last = measure_split(model, splits.validation)
-        load_weights(out, model)
-        best = measure_split(model, splits.validation)
-        run = Run(
-            identity=identity,
-            synthetic=all(split.data_kind == "synthetic" for split in splits.used()),
-            protection=splits.train.header.protection,
-            clips={split.split: len(split) for split in splits.used()},
-            unlabelled={split.split: split.unlabelled for split in splits.used()},
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            selection=SELECTION,
-            best_epoch=progress.best_epoch,
-            best=best,
-            last=last,
-            test=measure_split(model, splits.test) if splits.test else None,
+        if recipe.video_epochs:
+            encoder = freeze_picture(model, load(out / VIDEO).model)
+            splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
+        return fit(model.to(beside.device), splits, identity, out, Onlookers(tell, beside.watch, ranks))
+
+
+def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: Onlookers) -> Run:
+    """All epochs that are still to do, and then the run's figures, at `out`."""
+    recipe, (tell, watch, ranks) = identity.recipe, onlookers
+    learner = Learner(model, make_optimiser(model, recipe), make_average(model, recipe))
+    progress = resume(out, identity, learner)
+    tell(f"{len(splits.train)} training clips; {progress.epochs} of {recipe.epochs} epochs done")
+    while progress.epochs < recipe.epochs and not progress.is_stale(recipe.patience):
+        epoch = progress.epochs + 1
+        told = train_epoch(learner, splits.train, recipe, (identity.seed, epoch), ranks)
+        figures = measure_split(learner.kept, splits.validation)
+        progress = progress.after(figures, told)
+        if ranks.rank == 0:
+            save_epoch(out, identity, progress, learner)
+            watch(epoch, {**told, f"{SELECTION}_accuracy": figures.accuracy, f"{SELECTION}_macro_f1": figures.macro_f1})
+        ranks.wait()
+        tell(
+            f"epoch {epoch}/{recipe.epochs}: loss {told['train_loss']:.4f}, {SELECTION} accuracy {figures.accuracy:.4f}"
         )
+    last = measure_split(learner.kept, splits.validation)
+    load_weights(out, learner.kept)
+    run = Run(
+        identity=identity,
+        synthetic=all(split.data_kind == "synthetic" for split in splits.used()),
+        protection=splits.train.header.protection,
+        clips={split.split: len(split) for split in splits.used()},
+        unlabelled={split.split: split.unlabelled for split in splits.used()},
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        structure=structure_use(recipe),
+        structure_source="none"
+        if decoder_of(recipe) == "none"
+        else "private"
+        if identity.private_structure
+        else "release",
+        active_units=active_units_of(progress),
+        selection=SELECTION,
+        best_epoch=progress.best_epoch,
+        best=measure_split(learner.kept, splits.validation),
+        last=last,
+        test=measure_split(learner.kept, splits.test) if splits.test else None,
+    )
+    if ranks.rank == 0:
         run.write(out)
-        return run
+    ranks.wait()
+    return run
 
 
-def read_splits(recipe: TrainRecipe, release: Path, seed: int) -> Splits:
+def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = Beside()) -> Splits:  # noqa: B008
     """The splits of a release as the recipe wants them; its control, if any, is applied to all of them."""
     hide: Hide = "heads-and-sound" if recipe.control == "heads-and-sound" else "none"
     form = form_of(recipe)
-    training = ReleaseSplit(release, "train", form, hide, keep_sound=needs_waveform(recipe.augment))
+    learning = dataclasses.replace(form, structure=decoder_of(recipe) != "none")
+    training = ReleaseSplit(release, "train", learning, hide, keep_sound=needs_waveform(recipe.augment))
     validation = ReleaseSplit(release, SELECTION, form, hide)
     for split in (training, validation):
         if not len(split):
@@ -115,56 +188,113 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int) -> Splits:
     test = ReleaseSplit(release, "test", form, hide) if has_test else None
     if recipe.control == "shuffled-labels":
         training.shuffle_labels(seed)
-    return Splits(training, validation, test if test else None)
+    splits = Splits(training, validation, test if test else None)
+    for split in splits.used():
+        split.embeddings = beside.embeddings
+    training.structures = beside.structures
+    if beside.structures and not any(row.clip.id in beside.structures for row in training.rows):
+        raise DatasetError(
+            f"{release}: the private folder holds no structure of its clips; its name and key made their names"
+        )
+    if not beside.structures:
+        check_structure(recipe, training.header.members, release)
+    return splits
+
+
+def first_stage(recipe: TrainRecipe) -> TrainRecipe:
+    """The picture branch alone, as a classifier of what is seen, before it is frozen."""
+    width = recipe.picture_width if recipe.architecture == "ve-md" else recipe.width
+    told = {"architecture": "video", "epochs": recipe.video_epochs, "lr": recipe.video_lr, "video_epochs": 0}
+    return recipe.model_copy(update=told | {"modality": "video", "modality_dropout": 0.0, "width": width})
 
 
 def train_epoch(
-    model: CrossAttention, optimiser: AdamW, data: ReleaseSplit, recipe: TrainRecipe, chance: tuple[int, int]
-) -> tuple[float, float]:
-    """One pass over the training clips: the mean loss of a clip, and the learning rate of the last step.
+    learner: Learner,
+    data: ReleaseSplit,
+    recipe: TrainRecipe,
+    chance: tuple[int, int],
+    ranks: Ranks = Ranks(),  # noqa: B008
+) -> dict[str, float]:
+    """One pass over the training clips: the mean loss of a clip and its parts, the learning rate of the last step, and how
+    many units of a latent are active.
 
     `chance` is (seed, epoch), counted from 1: the order, each clip's change and the dropout are drawn from it.
     """
     seed, epoch = chance
-    order = rng_for(seed, "epoch", epoch).permutation(len(data)).tolist()
-    torch.manual_seed(torch_seed(seed, "dropout", epoch))  # the only chance inside the network
-    ranges = Ranges(recipe.train_frames, recipe.augment, recipe.modality_dropout)
+    order = data.order(seed, epoch)
+    torch.manual_seed(
+        torch_seed(seed, "dropout", epoch, *([ranks.rank] if ranks.rank else []))
+    )  # the network's own chance
+    weights = class_weights_of(data.labels, len(data.header.classes), recipe)
     steps = math.ceil(len(data) / recipe.batch)
-    total, lr = 0.0, 0.0
-    model.train()
+    total, spread, lr = torch.zeros(len(PARTS), dtype=torch.float64), Spread(), 0.0
+    learner.model.train()
     for step, some in enumerate(batches(order, recipe.batch), start=(epoch - 1) * steps):
-        items = [data[i] for i in some]
-        batch = collate([apply_change(item, draw_change(seed, epoch, item, ranges), data.form) for item in items])
-        lr = lr_at(step, recipe.epochs * steps, recipe.lr, recipe.warmup_share)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        logits = model(batch.video, batch.audio, batch.has_video, batch.has_audio).logits  # [B, classes]
-        loss = cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
-        if not torch.isfinite(loss):
+        lr = lr_of(step, recipe.epochs * steps, recipe)
+        learner.optimiser.zero_grad()
+        mine = ranks.share(some)
+        for piece in batches(mine, math.ceil(max(1, len(mine)) / recipe.accumulate)):
+            batch = read_batch(data, piece, recipe, chance)
+            parts = piece_losses(learner.model, batch, recipe, weights, spread)
+            refuse_not_finite(parts, epoch, batch)
+            torch.autograd.backward(torch.stack(list(parts.values())).sum() * (len(piece) / len(some)))
+            total += torch.tensor([parts[name].item() * len(piece) if name in parts else 0.0 for name in PARTS])
+        step_weights(learner, recipe, lr, ranks)
+    ranks.average_buffers(learner.model)
+    means = dict(zip(PARTS, (ranks.sum(total) / len(data)).tolist(), strict=True))
+    told = {"train_loss": sum(means.values()), "lr": lr}
+    if recipe.architecture == "ve-md":
+        told |= {f"{name}_loss": value for name, value in means.items()}
+    units = spread.active_units()
+    return told if units is None else {**told, "active_units": units}
+
+
+def read_batch(data: ReleaseSplit, indices: list[int], recipe: TrainRecipe, chance: tuple[int, int]) -> Batch:
+    """Training clips after what chance does to each in this epoch."""
+    ranges = Ranges(recipe.train_frames, recipe.augment, recipe.modality_dropout)
+    items = [data[i] for i in indices]
+    changed = [apply_change(item, draw_change(*chance, item, ranges), data.form) for item in items]
+    return collate(changed, decoder_of(recipe))
+
+
+def piece_losses(
+    model: Model, batch: Batch, recipe: TrainRecipe, weights: Tensor | None, spread: Spread
+) -> dict[str, Tensor]:
+    """The parts of a piece's loss; the means of its latents go into `spread`."""
+    device = next(model.parameters()).device
+    batch = batch.to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        output = ask(model, batch)
+    if isinstance(output, VeMdOutput) and output.latent is not None:
+        spread.add(output.latent.mean)
+    return losses_of(model, output, batch, recipe, None if weights is None else weights.to(device))
+
+
+def step_weights(learner: Learner, recipe: TrainRecipe, lr: float, ranks: Ranks) -> None:
+    """One step along the gradients of all ranks."""
+    ranks.sum_gradients(learner.model)
+    if recipe.max_gradient_norm:
+        nn.utils.clip_grad_norm_(learner.model.parameters(), recipe.max_gradient_norm)
+    for group in learner.optimiser.param_groups:
+        group["lr"] = lr
+    learner.optimiser.step()
+    if learner.average is not None:
+        learner.average.update_parameters(learner.model)
+
+
+def refuse_not_finite(parts: dict[str, Tensor], epoch: int, batch: Batch) -> None:
+    """`GerdataError` naming the part and the clips."""
+    for name, part in parts.items():
+        if not torch.isfinite(part):
             raise GerdataError(
-                f"epoch {epoch}: the loss is {loss.item()} on clips {', '.join(batch.ids)}; lower lr, or look at them"
+                f"epoch {epoch}: the {name} loss is {part.item()} on clips {', '.join(batch.ids)}; lower lr, or look at them"
             )
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-        optimiser.step()
-        total += loss.item() * len(some)
-    return total / len(data), lr
 
 
-def lr_at(step: int, steps: int, peak: float, warmup_share: float) -> float:
-    """Learning rate of a step counted from 0: a linear rise over the first share of all steps, then a half cosine."""
-    warmup = round(warmup_share * steps)
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-
-def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay for matrices and kernels; none for norms, biases and null tokens."""
-    matrices: list[Tensor] = [p for p in model.parameters() if p.ndim >= 2]
-    vectors: list[Tensor] = [p for p in model.parameters() if p.ndim < 2]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def active_units_of(progress: Progress) -> int | None:
+    """Of the last epoch, as its line of figures has them."""
+    units: int | None = json.loads(progress.curve[-1]).get("active_units")
+    return units
 
 
 def torch_seed(seed: int, *names: str | int) -> int:
@@ -173,12 +303,15 @@ def torch_seed(seed: int, *names: str | int) -> int:
 
 
 @contextlib.contextmanager
-def exact(threads: int) -> Iterator[None]:
-    """Deterministic algorithms on a fixed number of threads; torch's own settings and chance are put back."""
+def exact(threads: int, device: str = "cpu") -> Iterator[None]:
+    """Deterministic algorithms on a fixed number of threads; torch's own settings and chance are put back.
+
+    On a GPU what has no deterministic algorithm only warns: a run there is not the same to the bit.
+    """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
         try:
             yield
         finally:
@@ -187,8 +320,11 @@ def exact(threads: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """Hold the run's folder; `DatasetError` where another process trains there."""
+def alone(out: Path, ranks: Ranks) -> Iterator[None]:
+    """Hold the run's folder; `DatasetError` where another process trains there. The first of several ranks holds it for all."""
+    if ranks.rank:
+        yield
+        return
     with locked(out / DONE) as other:
         if other is not None:
             raise DatasetError(f"{out}: process {other.pid} on {other.host} trains here; wait, or choose another")

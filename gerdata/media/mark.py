@@ -11,7 +11,7 @@ from gerdata import __version__
 
 _FORM = re.compile(r"synthetic; gerdata [0-9A-Za-z.+-]{1,40}; plan [0-9a-f]{64}")
 _SOI, _COMMENT = b"\xff\xd8", b"\xff\xfe"
-_TAG = "DESCRIPTION"  # of a Vorbis comment
+_TAG = re.compile(r"(?:description|comment)=", re.IGNORECASE)  # of a Vorbis comment: builds of libsndfile differ
 
 
 def mark_of(plan: str) -> str:
@@ -22,7 +22,7 @@ def mark_of(plan: str) -> str:
 def is_mark(text: str | bytes) -> bool:
     """Whether a comment is such a mark and nothing more."""
     told = text.decode("latin-1") if isinstance(text, bytes) else text
-    return _FORM.fullmatch(told.removeprefix(f"{_TAG}=")) is not None
+    return _FORM.fullmatch(_TAG.sub("", told, count=1) if _TAG.match(told) else told) is not None
 
 
 def with_comment(jpeg: bytes, comment: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Which samples go into a release, into which split, and in what order. Pure: rows in, rows out."""
+"""How finished samples are mixed, split and ordered. Pure: rows in, rows out; `select` calls it on what passed its filters."""
 
 import dataclasses
 import math
@@ -11,6 +11,7 @@ from gerdata.clip import SPLITS, Clip
 from gerdata.errors import UsageError
 from gerdata.recipe import ShardRecipe
 from gerdata.splits import Group, assign
+from gerdata.store.plans import assets_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Chosen:
     shard: str
     member_offset: tuple[int, ...]
     member_length: tuple[int, ...]
+
+    def into(self, split: str) -> "Chosen":
+        """The same sample in a split."""
+        return dataclasses.replace(self, clip=dataclasses.replace(self.clip, split=split))
 
 
 def n_synthetic(n_real: int, rate: float) -> int:
@@ -60,18 +65,37 @@ def mix(real: Sequence[Chosen], synthetic: Sequence[Chosen], rate: float, seed: 
             f"--synthetic-rate {rate} beside {len(train)} real training clips needs {sum(wanted.values())} synthetic "
             f"samples; {sum(lacking.values())} are missing ({told}); make more with gerdata synth, or ask for a lower rate"
         )
-    taken = [_into(one, "train") for label, n in sorted(wanted.items()) for one in by_label[label][:n]]
+    taken = [one.into("train") for label, n in sorted(wanted.items()) for one in by_label[label][:n]]
     return [*real, *taken]
 
 
 def split_synthetic(synthetic: Sequence[Chosen], recipe: ShardRecipe, seed: int) -> list[Chosen]:
-    """Splits for a purely synthetic release: by cast, so that no drawn person, place or voice is in two of them."""
+    """Splits for a purely synthetic release: by cast, so that no drawn person, place or voice is in two of them. Casts that
+    share an asset (a background of a bank, say) are dealt as one."""
+    heap_of = _heaps(synthetic)
     labels: dict[str, Counter[str]] = defaultdict(Counter)
     for one in synthetic:
-        labels[one.clip.group][str(one.clip.label)] += 1
+        labels[heap_of[one.clip.group]][str(one.clip.label)] += 1
     groups = [Group(name, counts) for name, counts in labels.items()]
     split_of = assign(groups, (recipe.train_share, recipe.validation_share), seed)
-    return [_into(one, split_of[one.clip.group]) for one in synthetic]
+    return [one.into(split_of[heap_of[one.clip.group]]) for one in synthetic]
+
+
+def _heaps(chosen: Sequence[Chosen]) -> dict[str, str]:
+    """Groups that share an asset, however far along, under the first of their names."""
+    parent = {one.clip.group: one.clip.group for one in chosen}
+
+    def top(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = name = parent[parent[name]]
+        return name
+
+    first: dict[str, str] = {}
+    for one in sorted(chosen, key=lambda one: one.clip.group):
+        for asset in assets_of(one.clip.plan):
+            a, b = top(one.clip.group), top(first.setdefault(asset, one.clip.group))
+            parent[max(a, b)] = min(a, b)
+    return {name: top(name) for name in parent}
 
 
 def order(chosen: Sequence[Chosen], rank_of: Callable[[str], str]) -> list[Chosen]:
@@ -84,7 +108,3 @@ def order(chosen: Sequence[Chosen], rank_of: Callable[[str], str]) -> list[Chose
             f"{len(without)} samples have no split (the first is {without[0]}); ingest gives every clip one"
         )
     return sorted(chosen, key=lambda one: (rank[str(one.clip.split)], rank_of(one.clip.id)))
-
-
-def _into(one: Chosen, split: str) -> Chosen:
-    return dataclasses.replace(one, clip=dataclasses.replace(one.clip, split=split))

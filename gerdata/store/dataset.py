@@ -160,8 +160,9 @@ def remove(dataset: Dataset) -> None:
     """Remove a dataset's own files, the header first; other files in the folder stay."""
     (dataset.root / HEADER).unlink(missing_ok=True)
     own = ("parts/*.tar", "parts/*.parquet", "parts/plan.json", MANIFEST, REJECTS, COVERAGE)
-    release = ("*/*-??????.tar", "manifest/*.parquet", "README.md", "checksums.sha256")
-    for pattern in own + release:
+    release = ("*/*-??????.tar", "data/*-?????-of-?????.parquet", "manifest/*.parquet", "recipes/*.toml")
+    told = ("README.md", "croissant.json", "checksums.sha256")
+    for pattern in own + release + told:
         for path in dataset.root.glob(pattern):
             path.unlink()
 

@@ -1,11 +1,14 @@
-"""A sample as members of a tar: `KEY.f00.jpg ... KEY.flac, KEY.json[, KEY.structure.npz][, KEY.limbs.npz]`, always in this
-order. `structure.npz` is for synthetic people only; of real ones no more than `limbs.npz` leaves."""
+"""A sample as members of a shard: `KEY.f00.jpg ... KEY.flac, KEY.json[, KEY.structure.npz][, KEY.limbs.npz]`, always in this
+order. `structure.npz` is for synthetic people only; of real ones no more than `limbs.npz` leaves. A release may have the
+frames as one `KEY.mp4`, and sound as `KEY.wav`."""
 
 import io
 import json
 import math
+import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,14 @@ from gerdata.errors import DatasetError
 from gerdata.manifest import clip_from_json, clip_to_json
 from gerdata.media.audio import decode_audio, encode_flac
 from gerdata.media.images import decode_jpeg, encode_jpeg
+from gerdata.media.mp4 import decode_mp4
 
 STRUCTURE, LIMBS = "structure.npz", "limbs.npz"
+VIDEO, FLAC, WAV, ROW = "mp4", "flac", "wav", "json"
 POSE_RELEASED = "(pose released)"  # marks the protection of all that holds LIMBS of real people
 STRUCTURE_LIMIT_BYTES = 64 << 20
+_KEY = re.compile(r"[a-z0-9-]{1,64}")
+_MEMBER = re.compile(r"[a-z0-9-]+\.(?:f[0-9]{2,3}\.jpg|mp4|flac|wav|json|structure\.npz|limbs\.npz)")
 _OF_STRUCTURE = ("heads", "bodies", "faces")
 _OF_LIMBS = ("maps", "has_people")
 
@@ -27,7 +34,23 @@ def suffixes(n_frames: int, has_structure: bool, has_limbs: bool = False) -> tup
     """The suffixes of one sample's members, in their order."""
     frames = tuple(f"f{i:02d}.jpg" for i in range(n_frames))
     more = ((STRUCTURE, has_structure), (LIMBS, has_limbs))
-    return (*frames, "flac", "json", *(name for name, is_there in more if is_there))
+    return (*frames, FLAC, ROW, *(name for name, is_there in more if is_there))
+
+
+def as_released(members: Sequence[str], mode: str, audio: str) -> tuple[str, ...]:
+    """What the members of a dataset are called in a release of the given `mode` (frames, video) and `audio` (flac, wav)."""
+    named = [VIDEO if mode == "video" and name.endswith(".jpg") else name for name in members]
+    return tuple(dict.fromkeys(audio if name == FLAC else name for name in named))
+
+
+def is_member(name: str) -> bool:
+    """Whether anything of this name may be in a shard at all. Nothing that is unpickled, run or linked has one of them."""
+    return bool(_MEMBER.fullmatch(name))
+
+
+def is_key(name: str) -> bool:
+    """Whether a sample may be called so: nothing in it leads anywhere, and it has no dot."""
+    return bool(_KEY.fullmatch(name))
 
 
 def encode(sample: Sample, jpeg_quality: int) -> dict[str, bytes]:
@@ -45,12 +68,13 @@ def encode(sample: Sample, jpeg_quality: int) -> dict[str, bytes]:
 
 def decode(members: dict[str, bytes]) -> Sample:
     """Inverse of `encode`, up to the losses of JPEG and 16-bit sound."""
-    frames = np.stack([decode_jpeg(data) for name, data in members.items() if name.endswith(".jpg")])
+    stills = [decode_jpeg(data) for name, data in members.items() if name.endswith(".jpg")]
+    frames = decode_mp4(members[VIDEO]) if VIDEO in members else np.stack(stills)
     structure, limbs = members.get(STRUCTURE), members.get(LIMBS)
     return Sample(
-        clip=decode_clip(members["json"]),
+        clip=decode_clip(members[ROW]),
         frames=frames,
-        audio=decode_audio(members["flac"]),
+        audio=decode_audio(members[WAV] if WAV in members else members[FLAC]),
         structure=decode_structure(structure) if structure is not None else None,
         limbs=decode_limbs(limbs) if limbs is not None else None,
     )

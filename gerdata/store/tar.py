@@ -5,7 +5,7 @@ members alone. Readers go by the offsets in the index; `walk` re-derives them fo
 """
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,9 +14,10 @@ from gerdata.errors import DatasetError
 
 BLOCK = tarfile.BLOCKSIZE
 _END = b"\0" * (2 * BLOCK)
+_ZEROS = bytes(BLOCK)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """One file in a tar: its name, and where its bytes lie."""
 
@@ -26,10 +27,25 @@ class Member:
 
 
 def header_of(name: str, length: int) -> bytes:
-    """The 512 bytes before a member. Names are ASCII and short; longer ones are a mistake of ours."""
+    """The 512 bytes before a member, as `tarfile` makes them. Names are ASCII and short; longer ones are a mistake of ours."""
+    told = name.encode("ascii")
+    if len(told) >= 100 or b"/" in told or length >= 8**11:
+        return _header_by_library(name, length)
+    size = b"%011o" % length
+    total = sum(told) + sum(size) + _TEMPLATE_SUM
+    return told.ljust(100, b"\0") + _BEFORE_SIZE + size + _BEFORE_SUM + b"%06o" % total + _AFTER_SUM
+
+
+def _header_by_library(name: str, length: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.mtime = length, 0o444, 0
     return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+
+
+# The header of an empty name and size in pieces: only name, size and sum differ from one member to the next.
+_TEMPLATE = _header_by_library("", 0)
+_BEFORE_SIZE, _BEFORE_SUM, _AFTER_SUM = _TEMPLATE[100:124], _TEMPLATE[135:148], _TEMPLATE[154:]
+_TEMPLATE_SUM = int(_TEMPLATE[148:154], 8) - sum(_TEMPLATE[124:135])
 
 
 class TarWriter:
@@ -42,10 +58,23 @@ class TarWriter:
 
     def add(self, name: str, data: bytes) -> Member:
         """Append one member; returns where its bytes lie."""
-        member = Member(name, self.size + BLOCK, len(data))
-        self._file.write(b"".join((header_of(name, len(data)), data, b"\0" * (-len(data) % BLOCK))))
-        self.size = member.offset + len(data) + (-len(data) % BLOCK)
-        return member
+        return self.add_all({name: data})[0]
+
+    def add_all(self, named: Mapping[str, bytes]) -> list[Member]:
+        """Append the members of one sample in one write; returns where their bytes lie."""
+        members: list[Member] = []
+        pieces: list[bytes] = []
+        at = self.size
+        for name, data in named.items():
+            length = len(data)
+            rest = -length % BLOCK
+            at += BLOCK
+            members.append(Member(name, at, length))
+            pieces += (header_of(name, length), data, _ZEROS[:rest])
+            at += length + rest
+        self._file.write(b"".join(pieces))
+        self.size = at
+        return members
 
 
 def finish(path: Path) -> None:
@@ -54,23 +83,44 @@ def finish(path: Path) -> None:
         file.write(_END)
 
 
-def walk(path: Path) -> Iterator[Member]:
-    """Every member of a tar, in order. `DatasetError` names what is not a plain file or cut short."""
+def walk(path: Path, folders: bool = False) -> Iterator[Member]:
+    """Every member of a tar, in order. `DatasetError` names what is not a plain file or cut short.
+
+    With `folders`, entries of folders, which hold nothing, are passed over instead of refused.
+    """
     size = path.stat().st_size
     try:
         with tarfile.open(path, "r:") as tar:
             for info in tar:
+                if folders and info.isdir():
+                    continue
                 if not info.isreg() or info.issparse():
                     raise DatasetError(f"{path.name}: member {info.name!r} is not a plain file")
                 if info.offset_data + info.size > size:
                     raise DatasetError(f"{path.name}: member {info.name!r} is cut short")
                 yield Member(info.name, info.offset_data, info.size)
+            end = tar.offset
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path.name}: not a tar that can be read ({error})") from None
+    _check_end(path, end, size)
+
+
+def _check_end(path: Path, end: int, size: int) -> None:
+    """Nothing but zeros, and at least two blocks of them, where the members end: the library takes a damaged header, or a
+    member with a size that is not its own, for the end of the tar."""
     with path.open("rb") as file:
-        file.seek(max(0, size - len(_END)))
-        if file.read() != _END:
-            raise DatasetError(f"{path.name}: the end mark is missing; the tar is cut short")
+        file.seek(max(0, end - BLOCK))  # the library may or may not have read the first block of the end mark
+        zeros = 0
+        while chunk := file.read(1 << 20):
+            rest = chunk.rstrip(b"\0")
+            zeros = len(chunk) - len(rest) + (0 if rest else zeros)
+            after = file.tell() - len(chunk) + len(rest)
+            if rest and after > end:
+                raise DatasetError(
+                    f"{path.name}: no header of a member at {end}; the tar is damaged there, or a size lies"
+                )
+    if zeros < len(_END):
+        raise DatasetError(f"{path.name}: the end mark is missing; the tar is cut short")
 
 
 def read_at(file: BinaryIO, offset: int, length: int, where: str) -> bytes:

@@ -3,11 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gerdata.audit.canaries import Needles, canaries, guessed, has_metadata, words_of
+from gerdata.audit.canaries import Needles, canaries, contents, guessed, has_metadata, words_of
+from gerdata.media.audio import encode_flac, wav_of_flac
+from gerdata.media.mark import mark_of
+from gerdata.media.mp4 import encode_mp4
+from gerdata.store.parquet import MEDIUM
 from gerdata.store.tar import TarWriter, finish
 
 SOURCE = {
@@ -73,3 +78,30 @@ def test_a_source_that_was_named_and_never_found_has_only_its_name() -> None:
     gone = {"name": "clips/gone_away.mp4", "uri": None, "sha256": None}
     assert b"gone_away.mp4" in words_of([gone], frozenset())
     assert guessed(["abcdefgh"], [gone])[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["flac", "wav", "mp4"])
+def test_a_medium_carries_the_mark_and_nothing_else(kind: str) -> None:
+    mark = mark_of("{}")
+    frames, flac = np.zeros((2, 32, 32, 3), np.uint8), encode_flac(np.zeros(100, np.float32))
+
+    def made(comment: str) -> bytes:
+        if kind == "flac":
+            return encode_flac(np.zeros(100, np.float32), comment)
+        return wav_of_flac(flac, comment) if kind == "wav" else encode_mp4(frames, 1.0, comment)
+
+    assert not has_metadata(f"a.{kind}", made(""))
+    assert not has_metadata(f"a.{kind}", made(mark))
+    for comment in ("recorded by somebody", f"{mark} and more"):
+        assert has_metadata(f"a.{kind}", made(comment)), comment
+    assert kind == "flac" or has_metadata(f"a.{kind}", made("") + b"\0\0\0\x10uuid12345678")
+
+
+def test_media_in_tables_are_searched_as_they_are_in_tars(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "train-00000-of-00001.parquet"
+    path.parent.mkdir()
+    media = pa.array([{"bytes": b"\xff\xd8\0SECRET\0", "path": "a.f00.jpg"}], MEDIUM)
+    pq.write_table(pa.table({"id": ["a"], "f00": media, "structure": pa.array([b"\xfe\xdc"], pa.binary())}), path)
+    held = dict(contents(tmp_path))
+    assert held["data/train-00000-of-00001.parquet:a.f00.jpg"] == b"\xff\xd8\0SECRET\0"
+    assert held["data/train-00000-of-00001.parquet:a.structure"] == b"\xfe\xdc"

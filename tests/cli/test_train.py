@@ -1,6 +1,7 @@
 """train, evaluate, report, doctor and demo from the command line: documents, figures that say what they are measured on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_evaluate_report_and_doctor_answer_in_json(gerdata: Gerdata, workspace: 
     hidden = gerdata("evaluate", trained["out"], "--workspace", workspace, "--json", "--hide", "heads-and-sound")
     assert json.loads(hidden.out)["clips"] == told["clips"]
     assert gerdata("evaluate", trained["out"], "--workspace", workspace, "--split", "dev").code == 2
+    assert told["breakdown"]["whole"]["accuracy"]["value"] == told["accuracy"]
     page = json.loads(gerdata("report", workspace, "--json").out)["out"]
     text = Path(page).read_text()
     assert "Synthetic: trained and measured on synthetic data." in text
@@ -60,6 +62,79 @@ def test_evaluate_report_and_doctor_answer_in_json(gerdata: Gerdata, workspace: 
     doctor = gerdata("doctor", "--json")
     assert doctor.code == 0
     assert {"av", "torch", "decoders"} <= {check["what"] for check in json.loads(doctor.out)["checks"]}
+
+
+def test_evaluate_tells_both_protocols_and_what_covering_and_damage_cost(
+    here: Gerdata, workspace: Path, trained: dict
+) -> None:
+    words = ("--protocol", "published", "--occlude", "heads", "--occlude", "sound", "--corrupt", "blur:3", "--json")
+    ran = here("evaluate", trained["out"], "--workspace", workspace, *words)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["split"], told["optimistic"]) == ("validation", True)
+    assert "optimistic" in ran.err
+    assert told["accuracy"] == trained["best"]["accuracy"]
+    gap = trained["best"]["accuracy"] - trained["test"]["accuracy"]
+    assert told["gap"]["accuracy"]["value"] == pytest.approx(gap)
+    assert [one["name"] for one in told["effects"]] == ["blur:3", "heads", "sound"]
+    assert told["effects"][1]["control"] is not None
+    clean = here("evaluate", trained["out"], "--workspace", workspace, "--protocol", "clean")
+    assert "gap, validation (published) less test (clean): accuracy" in clean.out
+    hidden = ("--hide", "heads-and-sound", "--occlude", "heads")
+    for odd in (hidden, ("--corrupt", "fog"), ("--occlude", "hats"), ("--protocol", "clean", "--split", "test")):
+        assert here("evaluate", trained["out"], "--workspace", workspace, *odd).code == 2
+
+
+def test_compare_is_paired_and_refuses_what_is_not_alike(
+    here: Gerdata, workspace: Path, trained: dict, tmp_path: Path
+) -> None:
+    run = trained["out"]
+    told = json.loads(here("compare", run, run, "--workspace", workspace, "--json").out)
+    assert all(one["difference"]["value"] == 0 and one["p"] == 1 for one in told["differences"])
+    shutil.copytree(run, tmp_path / "runs/one")
+    shutil.copytree(run, tmp_path / "runs/two")
+    release = workspace / "shards/release"
+    ran = here("compare", "--a", tmp_path / "runs", "--b", run, release, "--split", "validation")
+    assert ran.code == 0, ran.err
+    assert "2 runs against 1" in ran.out
+    assert here("compare", run, "--workspace", workspace).code == 2
+    text = json.loads((tmp_path / "runs/one/run.json").read_text())
+    text["identity"]["classes"] = ["a", "b", "c"]
+    (tmp_path / "runs/one/run.json").write_text(json.dumps(text))
+    refused = here("compare", tmp_path / "runs/one", run, release)
+    assert refused.code == 1
+    assert "classes" in refused.err
+
+
+def test_a_run_is_attacked_and_its_document_written(here: Gerdata, workspace: Path, trained: dict) -> None:
+    ran = here("audit", trained["out"], "--workspace", workspace, "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    status = {one["part"]: one["status"] for one in told["verdicts"]}
+    assert (told["stage"], status["membership by loss"]) == ("run", "underpowered")
+    assert (workspace / "audits" / f"{told['dataset'][:16]}.json").is_file()
+    refused = here("audit", trained["out"], "--workspace", workspace, "--shortcuts")
+    assert refused.code == 2
+    assert "for datasets" in refused.err
+
+
+def test_an_ablation_leaves_a_table_and_a_plot(here: Gerdata, workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text("epochs = 1\nimage_px = 32\nbatch = 16\n")
+    recipe = tmp_path / "senses.toml"
+    recipe.write_text(f'base = "{tmp_path / "tiny.toml"}"\n[grid]\nmodality = ["video", "audio"]\n')
+    words = ("ablate", recipe, "--workspace", workspace, "--set", "seeds=[0]", "--json")
+    planned = json.loads(here(*words, "--dry-run").out)
+    assert (planned["status"], planned["cells"]) == ("planned", ["modality=video", "modality=audio"])
+    ran = here(*words)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["results"][1]["difference"]["runs_a"] == 1
+    assert "synthetic clips" in ran.err
+    out = workspace / "ablations/senses"
+    assert "| modality=audio |" in (out / "table.md").read_text()
+    assert (out / "plot.svg").read_text().startswith("<svg")
+    assert json.loads((out / "ablation.json").read_text())["results"] == told["results"]
+    assert here("ablate", "unknown", "--workspace", workspace).code == 2
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """A toy release: a red, green or blue blob at a random place, and a low, middle or high tone, by class."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def draw_sample(split: str, index: int) -> Sample:
         x, y = rng.integers(0, FRAME_PX - BLOB_PX, 2)
         frames[t, y : y + BLOB_PX, x : x + BLOB_PX] = np.eye(3, dtype=np.uint8)[kind] * 255
         structure.heads[t, 0] = (x - 2, y - 2, x + BLOB_PX + 2, y + BLOB_PX + 2)
+        across = np.linspace(0, BLOB_PX, 17)
+        structure.bodies[t, 0] = np.stack([x + across, y + across, np.full(17, 2.0)], axis=1)  # joints in a row
     times = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     audio = 0.1 * np.sin(2 * np.pi * (300, 1000, 3000)[kind] * times) + 0.01 * rng.standard_normal(len(times))
     clip = Clip(
@@ -57,8 +60,8 @@ def draw_sample(split: str, index: int) -> Sample:
     return Sample(clip, frames, (audio if has_audio else np.zeros(len(times))).astype(np.float32), structure)
 
 
-def write_release(release: Path, sizes: dict[str, int]) -> Path:
-    """A finished release of toy clips with the given number of clips a split."""
+def write_release(release: Path, sizes: dict[str, int], names: tuple[str, ...] = ()) -> Path:
+    """A finished release of toy clips with the given number of clips a split; `names` are those of the first of train."""
     (release / "manifest").mkdir(parents=True)
     for split, size in sizes.items():
         shard = f"{split}/{split}-000000.tar"
@@ -68,6 +71,8 @@ def write_release(release: Path, sizes: dict[str, int]) -> Path:
             tar = TarWriter(file)
             for index in range(size):
                 sample = draw_sample(split, index)
+                if split == "train" and index < len(names):
+                    sample = dataclasses.replace(sample, clip=dataclasses.replace(sample.clip, id=names[index]))
                 placed = [
                     tar.add(f"{sample.clip.id}.{suffix}", data) for suffix, data in members.encode(sample, 95).items()
                 ]

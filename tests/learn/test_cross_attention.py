@@ -1,8 +1,13 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from gerdata.learn.cross_attention import CrossAttention, Output, nearest_in_time
+from gerdata.errors import RecipeError
+from gerdata.learn.cross_attention import CrossAttention, Output, Wiring, nearest_in_time, segment_means
+from gerdata.learn.pooling import FramesAttentionPooling, make_pool, positions
+from gerdata.learn.sound_encoder import MIN_PAPER, PAPER_WIDTH, PaperSoundEncoder
 
 B, T, S, MELS, COLUMNS, WIDTH = 4, 5, 3, 16, 20, 16
 
@@ -77,3 +82,91 @@ def test_each_segment_takes_the_frame_nearest_in_time_the_earlier_of_two(
     segments: int, frames: int, wanted: list[int]
 ) -> None:
     assert nearest_in_time(segments, frames).tolist() == wanted
+
+
+def wired(**how: object) -> CrossAttention:
+    torch.manual_seed(0)
+    return CrossAttention(3, WIDTH, MELS, 0.0, Wiring(segments=S, **how)).eval()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("query", "asks", "answers", "fused"), [
+    ("audio", S, T, 3 * WIDTH), ("video", T, S, 3 * WIDTH), ("both", S, T, 4 * WIDTH),
+])  # fmt: skip
+def test_every_direction_has_its_queries_keys_and_parts(query: str, asks: int, answers: int, fused: int) -> None:
+    output = wired(query=query)(*clips(), ALL, ALL)
+    assert output.attention.shape == (B, asks, answers)
+    assert output.pooling.shape == (B, asks)
+    assert output.fused.shape == (B, fused)
+    assert torch.allclose(output.attention.sum(2), torch.ones(B, asks))
+
+
+def test_a_direction_is_the_attention_of_torch_over_its_tokens() -> None:
+    for query in ("audio", "video", "both"):
+        model = wired(query=query)
+        video, audio = clips()
+        frames, sounds = model.picture(video), model.sound(audio)
+        sounds = model.block(sounds + positions(S, WIDTH))
+        near_frame, near_sound = nearest_in_time(S, T), nearest_in_time(T, S)
+        if query == "video":
+            wanted = torch.cat([sounds[:, near_sound], model.cross(frames, sounds, sounds)[0], frames], dim=2)
+        else:
+            parts = [sounds, model.cross(sounds, frames, frames)[0]]
+            if model.cross_back is not None:
+                parts.append(model.cross_back(frames, sounds, sounds)[0][:, near_frame])
+            wanted = torch.cat([*parts, frames[:, near_frame]], dim=2)
+        pooled, _ = model.pool(wanted)
+        assert torch.allclose(model(video, audio, ALL, ALL).fused, pooled, atol=1e-5)
+
+
+def test_fap_is_a_weighted_sum_in_plain_loops() -> None:
+    torch.manual_seed(0)
+    pool, tokens = FramesAttentionPooling(6), torch.randn(2, 4, 6)
+    pooled, alpha = pool(tokens)
+    for b in range(2):
+        scores = [sum(pool.score.weight[0, i].item() * tokens[b, t, i].item() for i in range(6)) for t in range(4)]
+        shares = [math.exp(s) / sum(math.exp(other) for other in scores) for s in scores]
+        assert alpha[b].tolist() == pytest.approx(shares, abs=1e-5)
+        for i in range(6):
+            wanted = sum(shares[t] * tokens[b, t, i].item() for t in range(4))
+            assert pooled[b, i].item() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_mean_and_flatten_are_what_they_say() -> None:
+    tokens = torch.randn(2, 4, 6)
+    (mean, width), (flat, long) = make_pool("mean", 6, 4), make_pool("flatten", 6, 4)
+    assert (width, long) == (6, 24)
+    assert torch.equal(mean(tokens)[0], tokens.mean(1))
+    assert torch.equal(flat(tokens)[0], tokens.view(2, 24))
+    with pytest.raises(ValueError, match="expected 4 tokens to flatten, came 3"):
+        flat(tokens[:, :3])
+    assert wired(pooling="flatten")(*clips(), ALL, ALL).logits.shape == (B, 3)
+    assert wired(pooling="mean")(*clips(), ALL, ALL).fused.shape == (B, 3 * WIDTH)
+
+
+def test_seventy_five_frames_become_five_means_of_fifteen_before_they_are_looked_at() -> None:
+    tokens = torch.arange(75, dtype=torch.float32)[None, :, None].expand(2, 75, 3)
+    assert segment_means(tokens, 5)[0, :, 0].tolist() == [7, 22, 37, 52, 67]
+    model = wired(alignment="segments")
+    video, audio = torch.randint(0, 256, (1, 6, 3, 32, 32), dtype=torch.uint8), clips()[1][:1]
+    output = model(video, audio, ALL[:1], ALL[:1])
+    assert output.attention.shape == (1, S, S)
+    swapped = video[:, [1, 0, 2, 3, 4, 5]]  # within a segment: the mean stays
+    assert torch.allclose(output.logits, model(swapped, audio, ALL[:1], ALL[:1]).logits, atol=1e-5)
+    with pytest.raises(RecipeError, match="a multiple of 3 frames a clip, came 5"):
+        model(*clips(), ALL, ALL)
+
+
+def test_tokens_made_before_stand_for_the_frames() -> None:
+    model = wired()
+    video, audio = clips()
+    before = model(video, audio, ALL, present(1, 0, 1, 1)).logits
+    tokens = model.picture(video)
+    told = model(torch.zeros(B, T, 3, 1, 1, dtype=torch.uint8), audio, ALL, present(1, 0, 1, 1), tokens).logits
+    assert torch.allclose(before, told, atol=1e-5)
+
+
+def test_the_papers_sound_network_takes_106_cells_a_side_and_no_fewer() -> None:
+    network = PaperSoundEncoder()
+    assert network(torch.zeros(1, 1, 1, MIN_PAPER, MIN_PAPER)).shape == (1, 1, PAPER_WIDTH)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(1, 1, 1, MIN_PAPER, MIN_PAPER - 1))

@@ -164,8 +164,8 @@ def test_a_release_without_validation_is_refused(
 def test_a_loss_that_is_not_finite_names_epoch_and_clips(
     release: Path, recipe: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
-    with pytest.raises(GerdataError, match=r"epoch 1: the loss is nan on clips (train-\d{3}, ){7}train-\d{3};"):
+    monkeypatch.setattr(training, "losses_of", lambda _, out, *__: {"group": out.logits.sum() * float("nan")})
+    with pytest.raises(GerdataError, match=r"epoch 1: the group loss is nan on clips (train-\d{3}, ){7}train-\d{3};"):
         train(recipe, release, tmp_path, 0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gerdata.errors import DatasetError
-from gerdata.store.tar import TarWriter, finish, walk
+from gerdata.store.tar import TarWriter, finish, header_of, walk
 
 
 def write(path: Path, members: list[tuple[str, bytes]]) -> None:
@@ -71,3 +71,23 @@ def test_a_resumed_tar_continues_where_it_was_cut(tmp_path: Path) -> None:
     finish(resumed)
     assert resumed.read_bytes() == whole.read_bytes()
     assert io.BytesIO(whole.read_bytes()).getbuffer().nbytes % 512 == 0
+
+
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=99).filter(lambda n: "/" not in n),
+    st.integers(0, 8**11 - 1),
+)
+def test_headers_are_those_of_the_standard_library(name: str, length: int) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = length, 0o444, 0
+    assert header_of(name, length) == info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+    assert len(header_of("a/" + name[:97], length)) == 512
+
+
+def test_a_sample_in_one_write_is_the_same_tar(tmp_path: Path) -> None:
+    members = {f"k.f{i}.jpg": bytes([i]) * (i * 300) for i in range(6)}
+    with (tmp_path / "a.tar").open("wb") as one, (tmp_path / "b.tar").open("wb") as all_:
+        writer = TarWriter(one)
+        singly = [writer.add(name, data) for name, data in members.items()]
+        assert TarWriter(all_).add_all(members) == singly
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()

@@ -1,0 +1,71 @@
+"""What a run takes beside its release, by clip, and where it is computed."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gerdata.clip import Structure
+from gerdata.errors import MissingError, UsageError
+from gerdata.learn.private_structure import private_structures, structures_fingerprint
+from gerdata.learn.run import read_tensors
+from gerdata.store.private import look_private
+
+Watch = Callable[[int, Mapping[str, float]], None]
+
+
+def unwatched(epoch: int, figures: Mapping[str, float]) -> None:
+    """Nobody looks on."""
+
+
+class Beside(NamedTuple):
+    """Nothing of it is kept by a run but fingerprints."""
+
+    device: str = "cpu"  # or cuda
+    structures: Mapping[str, Structure] = {}  # of real people: for this machine alone
+    structures_print: str = ""  # a keyed fingerprint of them
+    embeddings: Mapping[str, Tensor] = {}  # float32 [e]
+    embeddings_print: str = ""
+    watch: Watch = unwatched  # is told an epoch and its figures
+
+
+def gather(release: Path, device: str, private: Path | None, embeddings: Path | None, width: int) -> Beside:
+    """What the command line names: `private` a private folder whose structure is a target, `embeddings` a safetensors file
+    of vectors of `width` numbers named by the clips' ids. `UsageError` where they, or the device, cannot be meant."""
+    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+        raise UsageError(f"--device {device}: expected cpu, or cuda where torch finds a GPU")
+    beside = Beside(device)
+    if private is not None:
+        held = look_private(private)
+        found = private_structures(release, held)
+        beside = beside._replace(structures=found, structures_print=structures_fingerprint(found, held))
+    if embeddings is not None:
+        tensors, _ = read_tensors(embeddings)
+        shapes = {tuple(one.shape) for one in tensors.values()}
+        if shapes != {(width,)} or width == 0:
+            raise UsageError(
+                f"--embeddings {embeddings}: expected vectors of the recipe's embedding = {width}, came {shapes}"
+            )
+        digest = hashlib.sha256(embeddings.read_bytes()).hexdigest()
+        vectors = {name: one.to(torch.float32) for name, one in tensors.items()}
+        beside = beside._replace(embeddings=vectors, embeddings_print=digest)
+    return beside
+
+
+def board(folder: Path) -> Watch:
+    """Writes an epoch's figures for TensorBoard, no package of gerdata's: `MissingError` with the line to run."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise MissingError("--tensorboard needs a package: python -m pip install tensorboard") from None
+    writer = SummaryWriter(str(folder))
+
+    def watch(epoch: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
+
+    return watch

@@ -1,0 +1,44 @@
+"""The second of the authors' two stages: a picture branch that is done learning, and its tokens, made once."""
+
+import torch
+from torch import Tensor
+
+from gerdata.errors import DatasetError
+from gerdata.learn.architecture import Model
+from gerdata.learn.batch import Item
+from gerdata.learn.data import ReleaseSplit
+from gerdata.learn.picture_encoder import PictureEncoder, VisionEncoder
+
+
+class FrozenSplit(ReleaseSplit):
+    """A split whose clips bring the tokens that a frozen picture encoder makes of their frames, as the frames are stored.
+
+    Tokens are kept in memory (75 frames of 1024 numbers: 0.3 MB a clip). Without `frames`, for models that read nothing but
+    tokens, a frame is one pixel.
+    """
+
+    def __init__(self, split: ReleaseSplit, encoder: PictureEncoder | VisionEncoder, frames: bool) -> None:
+        self.__dict__.update(split.__dict__)  # the same split, seen through an encoder
+        self.encoder, self.frames = encoder, frames
+        self._tokens: dict[int, Tensor] = {}
+
+    def __getitem__(self, index: int) -> Item:
+        item = super().__getitem__(index)
+        if index not in self._tokens:
+            with torch.no_grad():
+                device = next(self.encoder.parameters()).device
+                self._tokens[index] = self.encoder(item.video[None].to(device))[0].float().cpu()  # [T, d]
+        video = item.video if self.frames else item.video[:, :, :1, :1]
+        return item._replace(video=video, tokens=self._tokens[index])
+
+
+def freeze_picture(model: Model, learned: Model) -> PictureEncoder | VisionEncoder:
+    """Give a model the picture encoder of another, which does not learn any more. `DatasetError` where it has none."""
+    if model.picture is None or learned.picture is None:
+        raise DatasetError('a first stage needs a picture encoder to freeze; for ve-md set picture = "vit" or "clip"')
+    encoder = learned.picture.requires_grad_(False).eval()
+    if isinstance(encoder, VisionEncoder):
+        encoder.released = 0
+    model.picture.load_state_dict(encoder.state_dict())
+    model.picture.requires_grad_(False)
+    return encoder
