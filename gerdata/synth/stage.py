@@ -121,9 +121,10 @@ def sound_note(recipe: SynthRecipe, recordings: RecordingBank, pictures: Picture
     """What of a bank of recordings is played, and what is not and why, in a line. Errors as `RecordingBank.heaps`."""
     n_casts = _casts(recipe, pictures)
     kinds, casts = recordings.kinds(n_casts), casts_with(recordings, n_casts)
-    told = ", ".join(f"{kind} ({recordings.sources(kind)} sources)" for kind in (*kinds, AMBIENCE, RESPONSE))
+    counts = {kind: recordings.sources(kind) for kind in (*kinds, AMBIENCE, RESPONSE)}
+    told = ", ".join(f"{kind} {n}" for kind, n in counts.items() if n) or "none"
     few = [kind for kind in EVENTS if kind not in kinds and recordings.sources(kind)]
-    line = f"played from the bank, in {casts} of {n_casts} casts: {told}"
+    line = f"played from the bank in {casts} of {n_casts} casts, by number of sources: {told}"
     if few:
         line += f"; too few sources to be dealt ({FEWEST} are needed), computed instead: {', '.join(few)}"
     if kinds and len(kinds) < len(EVENTS):

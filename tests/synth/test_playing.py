@@ -197,6 +197,20 @@ def test_the_same_plan_gives_the_same_bytes_and_no_recording_is_left_in_a_cache(
         assert render_audio(plan, sounds).tobytes() == whole.tobytes()
 
 
+def test_a_recorded_place_is_a_loop_without_a_gap_or_a_jump_in_level(bank: RecordingBank) -> None:
+    sounds = SoundBank(recordings=bank)
+    for one in bank.of(AMBIENCE):
+        loop = sounds.recorded_place(one.id).astype(np.float64)
+        assert len(loop) == pytest.approx((one.duration_s - 0.25) * SAMPLE_RATE_HZ, abs=2)
+        twice = np.concatenate([loop, loop])[len(loop) - 8000 : len(loop) + 8000]
+        levels = 10 * np.log10(np.mean(np.square(twice.reshape(-1, 1600)), axis=1) / np.mean(loop**2))
+        assert np.abs(levels).max() < 1  # the noise is steady; in 0.1 s its level varies by 0.3 dB or so
+        file = np.rint(
+            32_768 * bank.audio(one.id).astype(np.float64)
+        )  # the beginning follows the end as it did in the file
+        assert np.abs(loop[-3:] - file[4000 - 3 : 4000]).max() < 0.1 * file.std()
+
+
 def test_what_is_said_of_a_scene_follows_what_is_heard_in_it(bank: RecordingBank) -> None:
     plan = plan_scene(BUSY, 3, 0, bank)
     assert has_voices(plan)
