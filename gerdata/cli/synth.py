@@ -52,11 +52,9 @@ def synth(
     from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
-    if video and stems:
-        raise UsageError("--stems are of samples, and --video writes none; leave one of them out")
+    if sum((video, replay is not None, stems is not None)) > 1:
+        raise UsageError("--video, --replay and --stems are three answers; leave two of them out")
     if replay is not None:
-        if video or stems:
-            raise UsageError("--replay renders a sample, no clip and no stems; leave --video and --stems out")
         _replay(replay, bank, shared)
         return
     pictures = open_pictures(bank) if bank else None
