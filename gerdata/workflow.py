@@ -35,6 +35,7 @@ from gerdata.store.members import decode
 from gerdata.store.private import Private, open_private
 from gerdata.synth.bank import folder_of
 from gerdata.synth.picturebank import PictureBank
+from gerdata.synth.recordingbank import RecordingBank
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.stage import job_of as synth_job
 from gerdata.synth.stage import needs_avatars, ready, resolved
@@ -121,14 +122,21 @@ def demo_recipe(*overrides: str) -> SynthRecipe:
     return resolved(load(SynthRecipe, "synth", "crowd", (*FEW_AVATARS, *overrides)))
 
 
-def write_clips(folder: Path, n: int, recipe: SynthRecipe, seed: int, pictures: PictureBank | None = None) -> Path:
+def write_clips(
+    folder: Path,
+    n: int,
+    recipe: SynthRecipe,
+    seed: int,
+    pictures: PictureBank | None = None,
+    recordings: RecordingBank | None = None,
+) -> Path:
     """True video files with sound of scenes 0 to n - 1 of a resolved recipe, 25 frames a second, and `labels.csv`, its path.
 
     A file that is there already stays. The bank of avatars that the recipe asks for must have been built.
     """
     make_folder(folder)
     avatars = folder_of(bank_plan_of(recipe)) if needs_avatars(recipe, pictures) else None
-    studio = open_studio(SoundBank(Cache()), avatars, pictures.folder if pictures else None)
+    studio = open_studio(SoundBank(Cache(), recordings), avatars, pictures.folder if pictures else None)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["file", "label"])

@@ -1,4 +1,4 @@
-"""Things that tests make: frames, tones; and how they look at folders."""
+"""Things that tests make: frames, tones, rooms; and how they look at folders."""
 
 from pathlib import Path
 
@@ -49,3 +49,16 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 KEY = bytes(range(32))
+
+
+def answer_of_room(
+    rt60_s: float, noise_db: float = -80.0, lead: int = 700, seconds: float = 2.0, seed: int = 0
+) -> np.ndarray:
+    """A direct sound, then noise that falls by 60 dB in `rt60_s`, over noise; its decay is what it was made with."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * 16000)
+    t = np.arange(n) / 16000
+    out = 0.03 * rng.standard_normal(n) * 10 ** (-3 * t / rt60_s)
+    out[0] = 1.0
+    made = np.concatenate([np.zeros(lead), out])
+    return np.float32(0.5 * made + 0.05 * 10 ** (noise_db / 20) * rng.standard_normal(len(made)))

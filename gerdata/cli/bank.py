@@ -22,7 +22,7 @@ class BankShared(Shared):
     faces: Annotated[Path | None, typer.Option(help="Faces: CLASS/[PERSON/]file, or a CSV.")] = None
     people: Annotated[Path | None, typer.Option(help="Whole people, likewise.")] = None
     backgrounds: Annotated[Path | None, typer.Option(help="Places without people: a folder, or a CSV.")] = None
-    sounds: Annotated[Path | None, typer.Option(help="Sounds: EVENT/file, or a CSV.")] = None
+    sounds: Annotated[Path | None, typer.Option(help="Sounds: EVENT/[SOURCE/]file, ambience, rir; or a CSV.")] = None
     casts: Annotated[int, typer.Option(min=1, max=4096, help="Heaps that people are dealt to.")] = 8
     max_per_person: Annotated[int, typer.Option(min=1, help="Pictures of one person, at most.")] = 10
     cut: Annotated[str, typer.Option(help="auto, alpha, model or ellipse.")] = "auto"

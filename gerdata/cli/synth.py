@@ -12,6 +12,7 @@ from gerdata.errors import UsageError
 if TYPE_CHECKING:
     from gerdata.recipe import SynthRecipe
     from gerdata.synth.picturebank import PictureBank
+    from gerdata.synth.recordingbank import RecordingBank
 
 
 @command
@@ -19,13 +20,16 @@ def synth(
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 300,
     recipe: Annotated[str, typer.Option(help="A synth recipe, by name or path.")] = "crowd",
     bank: Annotated[
-        Path | None, typer.Option(help="A bank of your own pictures (gerdata bank build) for collages and backgrounds.")
+        Path | None, typer.Option(help="A bank of your own pictures and sounds (gerdata bank build).")
     ] = None,
     video: Annotated[
         bool, typer.Option("--video", help="Write MP4 clips with sound and a labels table, no samples.")
     ] = (False),
     replay: Annotated[
         str | None, typer.Option(metavar="ID", help="Render one sample of a made dataset again, from its stored plan.")
+    ] = None,
+    stems: Annotated[
+        Path | None, typer.Option(help="Also write every event as FLAC of its own, to this folder beside the dataset.")
     ] = None,
     *,
     shared: Work,
@@ -35,7 +39,8 @@ def synth(
     Sample i depends on the seed, the recipe and i alone, so a larger --n keeps every earlier sample. The bank of avatars is
     drawn on first use and kept; without their mesh (`gerdata models pull avatar`) people are flat drawings.
 
-    With --bank the recipe `paper` makes collages of your own faces, who may have lived; avatars take its backgrounds.
+    With --bank the recipe `paper` makes collages of your own faces, who may have lived; avatars take its backgrounds. Its
+    sounds are heard in place of computed ones, in its measured rooms.
 
     Example: gerdata synth --n 10000
     """
@@ -47,16 +52,19 @@ def synth(
     from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
+    if sum((video, replay is not None, stems is not None)) > 1:
+        raise UsageError("--video, --replay and --stems are three answers; leave two of them out")
     if replay is not None:
-        if video:
-            raise UsageError("--replay renders a sample, not a clip; leave --video out")
         _replay(replay, bank, shared)
         return
     pictures = open_pictures(bank) if bank else None
     asked = load(SynthRecipe, "synth", recipe, tuple(shared.set))
     how = resolved(asked)
-    if pictures is not None and how.style == "flat":
-        raise UsageError("--bank: flat people take nothing from a bank; choose the recipe paper, or one of avatars")
+    recordings = _recordings(bank, how, pictures, shared) if bank else None
+    if pictures is not None and how.style == "flat" and recordings is None:
+        raise UsageError(
+            "--bank: flat people take sounds alone from a bank; choose the recipe paper, or one of avatars"
+        )
     if how.style == "flat" and asked.style == "auto":
         note(
             shared,
@@ -67,22 +75,47 @@ def synth(
         say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
         return
     if shared.dry_run:
-        say_plan(shared, "synth", job_of(n, how, shared.seed, out, pictures))
+        say_plan(shared, "synth", job_of(n, how, shared.seed, out, pictures, recordings))
         return
     options = options_of(shared)
     _ready(how, pictures, shared)
     if video:
         from gerdata.workflow import write_clips
 
-        labels = write_clips(out, n, how, shared.seed, pictures)
+        labels = write_clips(out, n, how, shared.seed, pictures, recordings)
         say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
         return
-    header = run(job_of(n, how, shared.seed, out, pictures), options, publish=publish)
+    header = run(job_of(n, how, shared.seed, out, pictures, recordings), options, publish=publish)
     coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
         note(shared, f"covered: {coverage.line()}")
+    if header and stems:
+        _write_stems(out, stems, recordings, shared)
     told = coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
     say_stage(shared, "synth", out, header, coverage=told)
+
+
+def _recordings(bank: Path, how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> "RecordingBank | None":
+    """The sounds of a bank, if it has any and the recipe wants them, with a note of what is played."""
+    from gerdata.synth.picturebank import SOUNDS
+    from gerdata.synth.recordingbank import open_recordings
+    from gerdata.synth.stage import sound_note
+
+    if how.recorded_share == 0 or not (bank / SOUNDS).is_dir():
+        return None
+    recordings = open_recordings(bank / SOUNDS)
+    note(shared, sound_note(how, recordings, pictures))
+    return recordings
+
+
+def _write_stems(out: Path, stems: Path, recordings: "RecordingBank | None", shared: Work) -> None:
+    from gerdata.store.cache import Cache
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.soundbank import SoundBank
+    from gerdata.synth.stems import write_stems
+
+    n = write_stems(Dataset(out), stems, SoundBank(Cache(), recordings))
+    note(shared, f"stems of {n} samples → {stems}")
 
 
 def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> None:

@@ -45,12 +45,15 @@ def wav_of_flac(data: bytes, mark: str = "") -> bytes:
     return out.getvalue()
 
 
-def decode_audio(data: bytes) -> Audio:
-    """FLAC or WAV bytes to `float32 [N]`; `DatasetError` where they are not 16 kHz mono."""
+def decode_audio(data: bytes, most: int | None = None) -> Audio:
+    """FLAC or WAV bytes to `float32 [N]`; `DatasetError` where they are not 16 kHz mono, or hold over `most` samples."""
     with _translated(data):
-        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        wanted = -1 if most is None else most + 1
+        audio, rate = soundfile.read(io.BytesIO(data), frames=wanted, dtype="float32", always_2d=True)
     if rate != SAMPLE_RATE_HZ or audio.shape[1] != 1:
         raise DatasetError(f"expected sound at {SAMPLE_RATE_HZ} Hz mono, came {rate} Hz with {audio.shape[1]} channels")
+    if most is not None and len(audio) > most:
+        raise DatasetError(f"expected {most} samples of sound at most, came more")
     return np.ascontiguousarray(audio[:, 0])
 
 

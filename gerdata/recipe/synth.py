@@ -50,6 +50,7 @@ class SynthRecipe(Recipe):
     bank_people: int = Field(80, ge=2, le=4096)
     cast_size: int = Field(16, ge=2, le=4096)  # avatars that meet each other; the unit that never crosses a split
     jpeg_quality: int = Field(92, ge=50, le=100)
+    recorded_share: Share = 1.0  # of events and ambiences of kinds that a bank has: those it plays
     voices: int = Field(4, ge=1, le=40)  # of a cast; people of like pitch share one
     min_events: int = Field(5, ge=0, le=20)  # utterances and the like in 5 s
     max_events: int = Field(9, ge=0, le=20)

@@ -20,7 +20,7 @@ SOUND_M_S = 343.0
 EARLY_S = 0.06
 FLOOR_DB = -40.0  # the tail ends where it has fallen by this
 LONGEST_S = 0.6
-_SIZE = 36_000  # a transform that holds every take with its tail, so that a room needs one spectrum
+_SIZE = 36_000  # a transform that holds every computed take with its tail, so that a room needs one spectrum
 BRIGHT_HZ, BRIGHT_DECAY = 2000.0, 0.6  # above this the tail falls faster; assumption for furnished rooms and air
 SIZES_M = {  # length, width, height: smallest and largest
     "room": ((4.0, 7.0), (3.5, 6.0), (2.4, 3.0)),
@@ -34,7 +34,10 @@ OPEN_RT60_S = (0.15, 0.3)
 
 @dataclass(frozen=True)
 class Room:
-    """A box in metres, the time in which its sound falls by 60 dB, how far the group is, and a seed for its tail."""
+    """A box in metres, the time in which its sound falls by 60 dB, how far the group is, and a seed for its tail.
+
+    `measured` names the impulse response of a bank that is heard in its place; "" none.
+    """
 
     length_m: float
     width_m: float
@@ -42,6 +45,7 @@ class Room:
     rt60_s: float
     group_m: float
     seed: int
+    measured: str = ""
 
     @property
     def reflection(self) -> float:
@@ -121,13 +125,30 @@ def _dulled(response: Wave, room: Room) -> Wave:
 def reflected(direct: Signal, room: Room) -> Signal:
     """The room's answer to a dry sound at one metre, `float32 [len(direct) + tail]`, without the direct sound itself."""
     n = len(direct) + tail_length(room)
-    size = max(_SIZE, fft.next_fast_len(n, real=True))
-    return np.asarray(fft.irfft(fft.rfft(direct, size) * _spectrum(room, size), size)[:n], np.float32)
+    return _through(direct, _spectrum(room, _size(n)), n)
 
 
-def answered(loop: Signal, room: Room) -> Signal:
+def convolved(direct: Signal, response: Signal) -> Signal:
+    """The same for a response that is given, `float32 [len(direct) + len(response)]`."""
+    n = len(direct) + len(response)
+    return _through(direct, np.asarray(fft.rfft(response, _size(n)), np.complex64), n)
+
+
+def _through(direct: Signal, spectrum: npt.NDArray[np.complex64], n: int) -> Signal:
+    size = 2 * (len(spectrum) - 1)
+    return np.asarray(fft.irfft(fft.rfft(direct, size) * spectrum, size)[:n], np.float32)
+
+
+def _size(n: int) -> int:
+    """One of few sizes that hold n samples."""
+    size = _SIZE
+    while size < n:
+        size *= 2
+    return size
+
+
+def answered(loop: Signal, response: Signal) -> Signal:
     """The same for a loop that has no end: its tail falls into its own beginning."""
-    response = reflections(room)
     return np.asarray(fft.irfft(fft.rfft(loop) * fft.rfft(response, len(loop)), len(loop)), np.float32)
 
 

@@ -20,9 +20,11 @@ from gerdata.synth.acoustics import Room, draw_room
 from gerdata.synth.cast import Place, place_by_lot
 from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.deck import Deck
-from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
+from gerdata.synth.hearing import Bed, Recorded, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
 from gerdata.synth.mood import let_out
 from gerdata.synth.picturebank import Photo
+from gerdata.synth.playing import casts_with, played, told
+from gerdata.synth.recordingbank import RecordingBank
 from gerdata.synth.repertoire import BankPlan
 from gerdata.synth.stamp import OPAQUE, stamp_of
 from gerdata.synth.vocal import Voice
@@ -74,6 +76,7 @@ class Collage:
     bed: Bed
     heads: tuple[Pasted, ...]
     events: tuple[SoundEvent, ...]
+    recorded: Recorded | None = None
 
     @property
     def n_people(self) -> int:
@@ -88,7 +91,7 @@ class Collage:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; heads, events and voices as columns."""
         flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return {**flat, **{name: columns(flat[name]) for name in _LISTS}}
+        return told({**flat, **{name: columns(flat[name]) for name in _LISTS}})
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "Collage":
@@ -100,14 +103,17 @@ _LISTS = ("heads", "events", "voices")
 _ADAPTER = TypeAdapter(Collage)
 
 
-def plan_collage(recipe: SynthRecipe, deck: Deck, seed: int, index: int) -> Collage:
+def plan_collage(
+    recipe: SynthRecipe, deck: Deck, seed: int, index: int, recordings: RecordingBank | None = None
+) -> Collage:
     """Collage `index` of a seed: depends on recipe, deck, seed and index alone. Classes are balanced in each block of three.
 
     How many heads there are follows from what the cast has of its rarest class, so that it does not tell the class.
-    `UsageError` where no cast has enough people of every class.
+    `UsageError` where no cast has enough people of every class. With `recordings` there are only as many casts as have sources
+    of their own.
     """
     which = _turn(seed, "class", index, 3)
-    cast, most = _cast(recipe, deck, seed, index)
+    cast, most = _cast(recipe, deck, seed, index, casts_with(recordings, deck.n_casts))
     chance = rng_for(seed, "collage", index)
     n = int(chance.integers(recipe.min_people, most + 1))
     sprites = _dealt(chance, deck.people(cast, CLASSES[which]), n)
@@ -143,7 +149,9 @@ def plan_collage(recipe: SynthRecipe, deck: Deck, seed: int, index: int) -> Coll
         heads=heads,
         events=draw_events(sound, _speakers(sound, valences), voices, voiced, recipe),
     )
-    return Collage.from_json(rounded(raw.to_json()))
+    heap = recordings.heaps(deck.n_casts)[cast] if recordings else None
+    heard = played(raw, heap, place.kind, recipe, rng_for(seed, "recordings", index))
+    return Collage.from_json(rounded(heard.to_json()))
 
 
 def seed_of(pictures: str) -> int:
@@ -156,9 +164,9 @@ def _turn(seed: int, name: str, index: int, size: int) -> int:
     return int(rng_for(seed, name, index // size).permutation(size)[index % size])
 
 
-def _cast(recipe: SynthRecipe, deck: Deck, seed: int, index: int) -> tuple[int, int]:
-    """The cast whose turn it is, and how many heads it can show at most, whatever the class."""
-    most = [min(len(deck.people(cast, label)) for label in CLASSES) for cast in range(deck.n_casts)]
+def _cast(recipe: SynthRecipe, deck: Deck, seed: int, index: int, n_casts: int) -> tuple[int, int]:
+    """The cast, of the first n, whose turn it is, and how many heads it can show at most, whatever the class."""
+    most = [min(len(deck.people(cast, label)) for label in CLASSES) for cast in range(n_casts)]
     able = [cast for cast, n in enumerate(most) if n >= recipe.min_people]
     if not able:
         raise UsageError(

@@ -19,10 +19,12 @@ from gerdata.synth.camera import SEATED_M, STATURE_M, Camera, CameraRange, draw_
 from gerdata.synth.cast import Place, place_by_lot
 from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import Feeling
-from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
+from gerdata.synth.hearing import Bed, Recorded, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
 from gerdata.synth.layout import Ground, LayoutName, draw_ground, layouts_for
 from gerdata.synth.mood import Mood, draw_mood
 from gerdata.synth.picturebank import Photo, PictureBank
+from gerdata.synth.playing import casts_with, played, told
+from gerdata.synth.recordingbank import RecordingBank
 from gerdata.synth.repertoire import BankPlan
 from gerdata.synth.traits import pitch_of
 from gerdata.synth.vocal import Voice
@@ -88,6 +90,7 @@ class Gathering:
     actors: tuple[Actor, ...]
     events: tuple[SoundEvent, ...]
     photo: Photo | None = None  # in place of the drawn place
+    recorded: Recorded | None = None
 
     @property
     def n_people(self) -> int:
@@ -97,7 +100,7 @@ class Gathering:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; people, events and voices as columns, so that names are written once."""
         flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return {**flat, **{name: columns(flat[name]) for name in _LISTS}}
+        return told({**flat, **{name: columns(flat[name]) for name in _LISTS}})
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "Gathering":
@@ -110,15 +113,21 @@ _ADAPTER = TypeAdapter(Gathering)
 
 
 def plan_gathering(
-    recipe: SynthRecipe, bank: BankPlan, seed: int, index: int, pictures: PictureBank | None = None
+    recipe: SynthRecipe,
+    bank: BankPlan,
+    seed: int,
+    index: int,
+    pictures: PictureBank | None = None,
+    recordings: RecordingBank | None = None,
 ) -> Gathering:
     """Gathering `index` of a seed: depends on recipe, bank, seed and index alone, never on how many are made.
 
     Classes are balanced in each block of three scenes; a cast plays `SCENES_A_CAST` in a row. A group larger than its cast has
-    some of it twice. Where `pictures` has backgrounds for the cast, one of them is the place.
+    some of it twice. Where `pictures` has backgrounds for the cast, one of them is the place. With `recordings` there are only
+    as many casts as have sources of their own.
     """
     wanted = _turn(seed, "class", index, 3)
-    cast = _turn(seed, "cast-order", index // SCENES_A_CAST, len(bank.casts()))
+    cast = _turn(seed, "cast-order", index // SCENES_A_CAST, casts_with(recordings, len(bank.casts())))
     chance = rng_for(seed, "gathering", index)
     n = int(chance.integers(recipe.min_people, recipe.max_people + 1))
     layout = str(chance.choice(layouts_for(n, recipe.layouts)))
@@ -157,7 +166,9 @@ def plan_gathering(
         events=draw_events(rng_for(seed, "events", index), speakers, voices, mood.voiced, recipe),
         photo=_photo(rng_for(seed, "photo", index), bank, cast, pictures),
     )
-    return Gathering.from_json(rounded(raw.to_json()))
+    heap = recordings.heaps(len(bank.casts()))[cast] if recordings else None
+    heard = played(raw, heap, place.kind, recipe, rng_for(seed, "recordings", index))
+    return Gathering.from_json(rounded(heard.to_json()))
 
 
 def salience_of(camera: Camera, ground: Ground) -> npt.NDArray[np.float64]:

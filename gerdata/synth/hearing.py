@@ -29,7 +29,8 @@ FARTHEST_M = 7.0
 @dataclass(frozen=True)
 class SoundEvent:
     """One event: `kind` of `EVENTS`, `who` (position in `people`, -1 somebody unseen), which of the plan's voices and which
-    take, onset and length, how far its mean power (with its echo) is over the bed's, and how far away it is."""
+    take, onset and length, how far its mean power (with its echo) is over the bed's, and how far away it is. A `recording` of a
+    bank ("" none) is heard in place of the voice's take."""
 
     kind: str
     who: int
@@ -39,12 +40,14 @@ class SoundEvent:
     duration_s: float
     snr_db: float
     distance_m: float
+    recording: str = ""
 
 
 @dataclass(frozen=True)
 class Bed:
     """What is heard all the time, and the whole: `ambience` and the talk of `talkers` (0: none) `babble_db` over it, both
-    from somewhere in their loops; the band of the recording (`high_hz` 8000: all of it); its loudness; its codec ("" none)."""
+    from somewhere in their loops; the band of the recorder (`high_hz` 8000: all of it); its loudness; its codec ("" none). A
+    `recording` of a bank ("" none) is heard in place of the ambience."""
 
     ambience: str
     ambience_at_s: float
@@ -55,6 +58,15 @@ class Bed:
     high_hz: float
     loudness_lufs: float
     codec: str
+    recording: str = ""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Which bank of recordings was at hand for a plan, by its name, and the licences of what of it is heard, each once."""
+
+    bank: str
+    licences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,13 @@ class Audible(Protocol):
     def bed(self) -> Bed: ...
     @property
     def events(self) -> tuple[SoundEvent, ...]: ...
+    @property
+    def recorded(self) -> Recorded | None: ...
+
+
+def has_voices(plan: Audible) -> bool:
+    """Whether recordings are heard that people may be in: in the answer of a measured room nobody is."""
+    return bool(plan.bed.recording) or any(event.recording for event in plan.events)
 
 
 @lru_cache(maxsize=256)

@@ -103,7 +103,7 @@ def _picture(path: Path, kind: str, cells: dict[str, str]) -> Picture:
     told = {name: (cells.get(name) or "").strip() for name in COLUMNS}
     label, valence, why = (None, None, "") if kind == BACKGROUND else _felt(told["class"], told["valence"])
     reason, detail = ("unknown-class", why) if why else ("", "")
-    texts = [name for name in ("person", "source", "licence") if not _is_plain(told[name])]
+    texts = [name for name in ("person", "source", "licence") if not is_plain(told[name])]
     if texts:
         reason, detail = "unsafe-text", texts[0]
     if not _is_below(told["file"]):
@@ -141,7 +141,7 @@ def _is_below(file: str) -> bool:
     return not is_odd and len(file) <= 1000
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Whether a text may be stored and shown: short, without control or direction marks, no spreadsheet's formula."""
     is_odd = any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for c in text)
     return len(text) <= MAX_TEXT and not is_odd and not text.startswith(FORMULA)

@@ -11,8 +11,9 @@ import numpy as np
 from scipy import signal
 
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
+from gerdata.errors import DatasetError
 from gerdata.media.codec import round_trip
-from gerdata.synth.hearing import Audible, Bed, SoundEvent
+from gerdata.synth.hearing import Audible, Bed, SoundEvent, has_voices
 from gerdata.synth.loudness import loudness_lufs
 from gerdata.synth.soundbank import SoundBank, Steps, default_bank
 from gerdata.synth.vocal import Signal
@@ -41,7 +42,7 @@ def render_audio(plan: Audible, bank: SoundBank | None = None) -> Audio:
     Every event's mean power over its length is `snr_db` over the mean power of the bed, before the band is limited; the
     whole has `bed.loudness_lufs`, so loudness tells nothing about what is felt. The bytes are the same with any bank.
     """
-    bank = bank or default_bank()
+    bank = _bank_for(plan, bank)
     out = _bed(plan, bank)
     level = _level(out)
     for event in plan.events:
@@ -54,7 +55,7 @@ def render_audio(plan: Audible, bank: SoundBank | None = None) -> Audio:
 
 def render_stems(plan: Audible, bank: SoundBank | None = None) -> Mixture:
     """The same with its parts, for truth and for checks."""
-    bank = bank or default_bank()
+    bank = _bank_for(plan, bank)
     bed = _bed(plan, bank)
     parts, level = [bed], _level(bed)
     for event in plan.events:
@@ -67,12 +68,23 @@ def render_stems(plan: Audible, bank: SoundBank | None = None) -> Mixture:
     return Mixture(render_audio(plan, bank), heard[0], tuple(heard[1:]), turned_down)
 
 
+def _bank_for(plan: Audible, bank: SoundBank | None) -> SoundBank:
+    """The bank, once it is known to have the recordings that the plan plays."""
+    bank = bank or default_bank()
+    if plan.recorded is not None:
+        bank.check(plan.recorded.bank)
+    elif has_voices(plan) or plan.room.measured:
+        raise DatasetError("the plan plays recordings and does not say of which bank")
+    return bank
+
+
 def _bed(plan: Audible, bank: SoundBank) -> Signal:
     """Ambience at RMS 1 and the talk of others, `float32 [N]`; silence where neither is there."""
     n, bed = round(plan.duration_s * SAMPLE_RATE_HZ), plan.bed
     out = np.zeros(n, np.float32)
-    if bed.ambience != NOTHING:
-        loop = _from(bank.ambience(bed.ambience, plan.room), bed.ambience_at_s, n)
+    if bed.recording or bed.ambience != NOTHING:
+        place = bank.recorded_place(bed.recording) if bed.recording else bank.ambience(bed.ambience, plan.room)
+        loop = _from(place, bed.ambience_at_s, n)
         out += loop * (1 / _level(loop))
     if bed.talkers:
         loop = _from(bank.babble(plan.voices, bed.talkers, plan.room), bed.babble_at_s, n)
@@ -84,7 +96,11 @@ def _event(plan: Audible, event: SoundEvent, bank: SoundBank, level: np.float32)
     """An event's first sample and its sound with its echo, cut at the end of the scene, over a bed of this level."""
     start = round(event.start_s * SAMPLE_RATE_HZ)
     room_s = round(plan.duration_s * SAMPLE_RATE_HZ) - start
-    direct, answer = bank.take(plan.voices[event.voice], event.kind, event.take, plan.room)
+    if event.recording:
+        length = round(event.duration_s * SAMPLE_RATE_HZ)
+        direct, answer = bank.recording(event.recording, length, plan.room)
+    else:
+        direct, answer = bank.take(plan.voices[event.voice], event.kind, event.take, plan.room)
     stem = answer[:room_s].astype(np.float32)
     heard = direct[:room_s]
     stem[: len(heard)] += heard * np.float32(1 / event.distance_m)

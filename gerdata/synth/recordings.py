@@ -1,5 +1,6 @@
 """A user's own sounds as a bank: labelled recordings, decoded under limits, cut to events, measured, split by source.
 
+Kinds are those of events, `ambience`, and `rir` (the impulse response of a room).
 What stands for one source (a speaker, a recording) never crosses a split, and what sounds the same is one source whatever
 it is called. Every file is accounted for: it gives sounds, or it is rejected with a reason and a number.
 """
@@ -19,9 +20,9 @@ from scipy import fft
 
 from gerdata import manifest
 from gerdata.clip import SAMPLE_RATE_HZ, Audio
-from gerdata.errors import DatasetError, LabelError, MissingError, RejectedInput, UsageError
+from gerdata.errors import LabelError, MissingError, RejectedInput, UsageError
 from gerdata.media.address import Address
-from gerdata.media.audio import decode_audio, encode_flac
+from gerdata.media.audio import encode_flac
 from gerdata.media.decode import Stretch, sound
 from gerdata.media.examine import examine
 from gerdata.media.limits import MediaLimits
@@ -29,15 +30,18 @@ from gerdata.media.quality import sound_measures
 from gerdata.people.speech import speech_share
 from gerdata.splits import Group, assign
 from gerdata.store.commit import make_folder, write_atomic
-from gerdata.synth.hearing import EVENTS
+from gerdata.synth.listing import is_plain
+from gerdata.synth.recordingbank import AMBIENCE, CLASSES, FOLDER, FORM, HEADER, LONGEST_S, RESPONSE, TABLE, Sound
+from gerdata.synth.response import trimmed
 
-AMBIENCE = "ambience"  # the one class that is not cut to events
-CLASSES = (*EVENTS, AMBIENCE)
-REASONS = ("unknown-event", "no-sound", "too-short", "clipped", "duplicate")  # beside those of `media`
+REASONS = (  # beside those of `media`
+    "unknown-event", "unsafe-text", "no-sound", "too-short", "clipped", "no-decay", "duplicate",
+)  # fmt: skip
 COLUMNS = ("file", "event", "source", "licence")
-LIMITS = MediaLimits(max_duration_s=600.0)
+LIMITS = MediaLimits(max_duration_s=LONGEST_S)
 CSV_LIMIT_BYTES = 16 << 20
-GATE_DB, GAP_S, SHORTEST_S, LONGEST_S, EDGE_S = -30.0, 0.35, 0.25, 8.0, 0.02
+GATE_DB, GAP_S, SHORTEST_S, LONGEST_EVENT_S, EDGE_S = -30.0, 0.35, 0.25, 8.0, 0.02
+ONSET_SHARE = 0.1  # of the envelope's peak: an event begins where its 5-ms envelope passes -20 dB, as computed ones do
 MAX_CLIPPED_SHARE = 0.01
 ALIKE = 0.95  # cosine of two prints from which two sounds are one; assumption, re-encodings reach 0.99
 
@@ -52,23 +56,13 @@ class Recording:
     licence: str
 
 
-@dataclass(frozen=True)
-class Sound:
-    """One event of a bank: `id` names its FLAC, `source` what must stay in one split; where it lay, and measures.
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A sound, its FLAC, and its print, by which copies under other names are found."""
 
-    `loudness_lufs` is None under 0.4 s, `speech_share` None where the speech model is not installed.
-    """
-
-    id: str
-    event: str
-    source: str
-    split: str
-    licence: str
-    sha256: str
-    start_s: float
-    duration_s: float
-    loudness_lufs: float | None
-    speech_share: float | None
+    sound: Sound
+    flac: bytes
+    look: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -102,13 +96,13 @@ def build_sounds(given: Path, out: Path, seed: int, shares: tuple[float, float] 
     shares give the same bytes. `LabelError` for a table that cannot be read, `UsageError` where there is nothing to take or
     `out` already holds a bank.
     """
-    if (out / "bank.json").exists():
+    if (out / HEADER).exists():
         raise UsageError(f"{out}: already holds a bank; choose another folder")
     recordings = list(_listed(given))
     if not recordings:
         raise UsageError(f"{given}: expected sounds in sub-folders named {', '.join(CLASSES)}, or a CSV of them")
-    make_folder(out / "sounds")
-    found: list[tuple[Sound, Audio]] = []
+    make_folder(out / FOLDER)
+    found: list[Piece] = []
     refused, seen = [], set[str]()
     for number, recording in enumerate(recordings):
         digest = ""
@@ -121,39 +115,32 @@ def build_sounds(given: Path, out: Path, seed: int, shares: tuple[float, float] 
         except RejectedInput as verdict:
             refused.append(Refused(number, digest, verdict.reason, verdict.detail))
     kept = _split(_together(found), shares, seed)
-    for one, (_, audio) in zip(kept, found, strict=True):
-        write_atomic(out / "sounds" / f"{one.id}.flac", encode_flac(audio))
+    for one, piece in zip(kept, found, strict=True):
+        write_atomic(out / FOLDER / f"{one.id}.flac", piece.flac)
     order = sorted(kept, key=lambda s: (s.event, s.id))
-    write_atomic(out / "sounds.jsonl", _lines(order))
+    table, counts = _lines(order), Counter(s.event for s in order)
+    write_atomic(out / TABLE, table)
     write_atomic(out / "rejects.jsonl", _lines(refused))
-    counts = Counter(s.event for s in order)
-    header = {"form": 1, "kind": "sounds", "seed": seed, "files": len(recordings), "refused": len(refused)}
-    write_atomic(out / "bank.json", json.dumps({**header, "sounds": dict(sorted(counts.items()))}, indent=1).encode())
+    header = {
+        "form": FORM,
+        "kind": "sounds",
+        "seed": seed,
+        "files": len(recordings),
+        "refused": len(refused),
+        "sounds": dict(sorted(counts.items())),
+        "sounds_sha256": hashlib.sha256(table).hexdigest(),
+    }
+    write_atomic(out / HEADER, json.dumps(header, indent=1).encode())
     return SoundsBuilt(out, tuple(order), tuple(refused), len(recordings))
 
 
-def read_sounds(bank: Path) -> tuple[Sound, ...]:
-    """The sounds of a finished bank; `DatasetError` where there is none."""
-    try:
-        json.loads((bank / "bank.json").read_bytes())
-        return tuple(Sound(**json.loads(line)) for line in (bank / "sounds.jsonl").read_text().splitlines())
-    except (OSError, ValueError, TypeError) as error:
-        raise DatasetError(f"{bank}: expected a bank of sounds made by 'gerdata bank build' ({error})") from None
-
-
-def read_sound(bank: Path, one: Sound) -> Audio:
-    """A sound's samples, `float32 [N]` at 16 kHz."""
-    if not (one.id.isalnum() and one.id.isascii()):
-        raise DatasetError(f"expected a sound's id of letters and digits, came {one.id[:40]!r}")
-    return decode_audio((bank / "sounds" / f"{one.id}.flac").read_bytes())
-
-
 def _listed(given: Path) -> Iterator[Recording]:
-    """What is to be taken, sorted. In a folder every file is a source of its own."""
+    """What is to be taken, sorted. In a folder a file is a source of its own, or all of EVENT/SOURCE/ are one, in any event."""
     if given.is_dir():
         for path in sorted(p for p in given.glob("*/**/*") if p.is_file() and not p.is_symlink()):
             inner = path.relative_to(given)
-            yield Recording(path, inner.parts[0].lower(), inner.as_posix(), "")
+            source = "/".join(inner.parts[1:-1]) or inner.as_posix()
+            yield Recording(path, inner.parts[0].lower(), source, "")
         return
     try:
         with given.open("rb") as file:
@@ -168,7 +155,8 @@ def _listed(given: Path) -> Iterator[Recording]:
             raise LabelError(
                 f"{given}: expected the columns {', '.join(COLUMNS)}, came {', '.join(map(str, row))}"[:300]
             )
-        yield Recording(given.parent / row["file"], row["event"].strip().lower(), row["source"], row["licence"])
+        source = row["source"].strip() or row["file"]
+        yield Recording(given.parent / row["file"], row["event"].strip().lower(), source, row["licence"].strip())
 
 
 def _digest_of(path: Path) -> str:
@@ -181,49 +169,57 @@ def _digest_of(path: Path) -> str:
         raise RejectedInput("unreadable", str(error.strerror)) from None
 
 
-def _sounds_of(recording: Recording, digest: str) -> list[tuple[Sound, Audio]]:
-    """The events in one file, each with its samples."""
+def _sounds_of(recording: Recording, digest: str) -> list[Piece]:
+    """The sounds in one file."""
     if recording.event not in CLASSES:
         raise RejectedInput("unknown-event", recording.event[:40])
+    if not (is_plain(recording.source) and is_plain(recording.licence)):
+        raise RejectedInput("unsafe-text", "source or licence")
     address = Address.of(recording.path)
     facts = examine(address, LIMITS, lambda _: None)
     audio = sound(address, LIMITS, Stretch(0.0, facts.duration_s, facts.origin_s)) if facts.has_audio else None
     if audio is None or not audio.any():
         raise RejectedInput("no-sound")
+    if recording.event == RESPONSE:
+        response, rt60_s = trimmed(audio)
+        return [_piece(recording, digest, 0, response, rt60_s)]
     spans = [(0, len(audio))] if recording.event == AMBIENCE else _events(audio)
     if not spans:
         raise RejectedInput("too-short", f"{len(audio) / SAMPLE_RATE_HZ:.2f} s")
-    made, worst = [], 0.0
-    for start, end in spans:
-        piece = audio[start:end].copy()
-        measures = sound_measures(piece)
-        worst = max(worst, measures.clipped_share or 0.0)
-        if (measures.clipped_share or 0.0) > MAX_CLIPPED_SHARE:
-            continue
-        made.append(
-            (
-                Sound(
-                    id=hashlib.sha256(piece.tobytes() + recording.event.encode()).hexdigest()[:26],
-                    event=recording.event,
-                    source=recording.source,
-                    split="",
-                    licence=recording.licence,
-                    sha256=digest,
-                    start_s=round(start / SAMPLE_RATE_HZ, 4),
-                    duration_s=round(len(piece) / SAMPLE_RATE_HZ, 4),
-                    loudness_lufs=measures.loudness_lufs,
-                    speech_share=_speech(piece),
-                ),
-                piece,
-            )
-        )
-    if not made:
-        raise RejectedInput("clipped", f"{worst:.3f}")
-    return made
+    clipped = [sound_measures(audio[start:end]).clipped_share or 0.0 for start, end in spans]
+    if min(clipped) > MAX_CLIPPED_SHARE:
+        raise RejectedInput("clipped", f"{max(clipped):.3f}")
+    return [
+        _piece(recording, digest, start, audio[start:end].copy())
+        for (start, end), share in zip(spans, clipped, strict=True)
+        if share <= MAX_CLIPPED_SHARE
+    ]
+
+
+def _piece(recording: Recording, digest: str, start: int, audio: Audio, rt60_s: float | None = None) -> Piece:
+    """A sound of the bank; responses have no loudness, and are never copies of what is heard."""
+    flac = encode_flac(audio)
+    is_heard = rt60_s is None
+    made = Sound(
+        id=hashlib.sha256(audio.tobytes() + recording.event.encode()).hexdigest()[:26],
+        event=recording.event,
+        source=recording.source,
+        split="",
+        licence=recording.licence,
+        sha256=digest,
+        flac_sha256=hashlib.sha256(flac).hexdigest(),
+        start_s=round(start / SAMPLE_RATE_HZ, 4),
+        duration_s=round(len(audio) / SAMPLE_RATE_HZ, 4),
+        loudness_lufs=sound_measures(audio).loudness_lufs if is_heard else None,
+        speech_share=_speech(audio) if is_heard else None,
+        rt60_s=rt60_s,
+    )
+    look = _print(audio)
+    return Piece(made, flac, look if is_heard else np.zeros_like(look))
 
 
 def _events(audio: Audio) -> list[tuple[int, int]]:
-    """Stretches within 30 dB of the loudest 10 ms, over pauses of 0.35 s, at least 0.25 s and at most 8 s long."""
+    """Stretches within 30 dB of the loudest 10 ms, over pauses of 0.35 s, from their onsets on, of 0.25 to 8 s."""
     step = SAMPLE_RATE_HZ // 100
     blocks = audio[: len(audio) // step * step].reshape(-1, step)
     power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
@@ -235,10 +231,18 @@ def _events(audio: Audio) -> list[tuple[int, int]]:
     edge = round(EDGE_S * SAMPLE_RATE_HZ)
     spans = []
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-        end = min(last, first + round(LONGEST_S * 100))
-        if end - first >= SHORTEST_S * 100:
-            spans.append((max(0, first * step), min(len(audio), end * step + edge)))
+        begin = first * step + _onset(audio[first * step : last * step])
+        end = min(last * step, begin + round(LONGEST_EVENT_S * SAMPLE_RATE_HZ))
+        if end - begin >= SHORTEST_S * SAMPLE_RATE_HZ:
+            spans.append((begin, min(len(audio), end + edge)))
     return spans
+
+
+def _onset(audio: Audio) -> int:
+    """The sample from which an event is heard, on an envelope of 5 ms: one that swells begins where it can be told."""
+    step = SAMPLE_RATE_HZ // 200
+    envelope = np.sqrt(np.mean(np.square(audio[: len(audio) // step * step].reshape(-1, step)), axis=1))
+    return int(np.argmax(envelope > ONSET_SHARE * envelope.max())) * step
 
 
 def _speech(audio: Audio) -> float | None:
@@ -248,10 +252,11 @@ def _speech(audio: Audio) -> float | None:
         return None
 
 
-def _together(found: Sequence[tuple[Sound, Audio]]) -> list[Sound]:
+def _together(found: Sequence[Piece]) -> list[Sound]:
     """The sounds, with one name for sources that share a sound: of each heap of equal prints, the first name in order."""
-    prints = np.stack([_print(audio) for _, audio in found]) if found else np.zeros((0, 1), np.float32)
-    parent = {one.source: one.source for one, _ in found}
+    prints = np.stack([one.look for one in found]) if found else np.zeros((0, 1), np.float32)
+    names = [one.sound.source for one in found]
+    parent = {name: name for name in names}
 
     def root(name: str) -> str:
         while parent[name] != name:
@@ -260,9 +265,9 @@ def _together(found: Sequence[tuple[Sound, Audio]]) -> list[Sound]:
 
     for i in range(len(found)):
         for j in np.flatnonzero(prints[:i] @ prints[i] > ALIKE):
-            one, other = sorted((root(found[i][0].source), root(found[int(j)][0].source)))
+            one, other = sorted((root(names[i]), root(names[int(j)])))
             parent[other] = one
-    return [replace(one, source=root(one.source)) for one, _ in found]
+    return [replace(one.sound, source=root(one.sound.source)) for one in found]
 
 
 def _print(audio: Audio) -> npt.NDArray[np.float32]:

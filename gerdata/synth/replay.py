@@ -10,13 +10,15 @@ from gerdata.store.members import encode
 from gerdata.synth.bank import folder_of
 from gerdata.synth.collage import Collage
 from gerdata.synth.gathering import Gathering
+from gerdata.synth.picturebank import SOUNDS
+from gerdata.synth.recordingbank import open_recordings
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.studio import open_studio, plan_from_text
 from gerdata.synth.work import sample_of
 
 
-def replayed(dataset: Dataset, name: str, pictures: Path | None = None) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The members of the sample `name`, made anew and as they are stored, by suffix; `pictures` is the bank it was made with.
+def replayed(dataset: Dataset, name: str, given: Path | None = None) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The members of the sample `name`, made anew and as they are stored, by suffix; `given` is the bank it was made with.
 
     `UsageError` where the dataset is not synthetic or has no such sample, `DatasetError` where its plan is none or its bank of
     avatars is not here.
@@ -33,9 +35,14 @@ def replayed(dataset: Dataset, name: str, pictures: Path | None = None) -> tuple
     plan = plan_from_text(rows[0].clip.plan)
     bank = plan.bank if isinstance(plan, Gathering) else plan.avatars if isinstance(plan, Collage) else None
     needs_pictures = bool(plan.pictures if isinstance(plan, Collage) else isinstance(plan, Gathering) and plan.photo)
-    if needs_pictures and pictures is None:
+    if needs_pictures and given is None:
         raise UsageError(f"sample {name} is of a bank of pictures; give its folder with --bank")
-    studio = open_studio(SoundBank(Cache()), folder_of(bank) if bank else None, pictures if needs_pictures else None)
+    if plan.recorded is not None and given is None:
+        raise UsageError(f"sample {name} is of a bank of sounds; give its folder with --bank")
+    heard = open_recordings(given / SOUNDS) if given and plan.recorded is not None else None
+    studio = open_studio(
+        SoundBank(Cache(), heard), folder_of(bank) if bank else None, given if needs_pictures else None
+    )
     sample = sample_of(plan, studio, name, recipe, header.seed)
     stored = dict(zip(header.members, dataset.members(rows[0]), strict=True))
     return encode(sample, recipe.jpeg_quality), stored

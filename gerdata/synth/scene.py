@@ -14,7 +14,9 @@ from gerdata.synth.acoustics import Room, draw_room
 from gerdata.synth.cast import Look, Place, draw_cast
 from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import RULE, Feeling, draw_valences, label_of
-from gerdata.synth.hearing import Bed, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
+from gerdata.synth.hearing import Bed, Recorded, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
+from gerdata.synth.playing import casts_with, played, told
+from gerdata.synth.recordingbank import RecordingBank
 from gerdata.synth.seating import Seat, draw_seats
 from gerdata.synth.vocal import Voice
 
@@ -78,6 +80,7 @@ class ScenePlan:
     bed: Bed
     people: tuple[Person, ...]
     events: tuple[SoundEvent, ...]
+    recorded: Recorded | None = None
 
     @property
     def n_people(self) -> int:
@@ -87,7 +90,7 @@ class ScenePlan:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; people and events as columns, so that names are written once."""
         flat: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
-        return {**flat, "people": columns(flat["people"]), "events": columns(flat["events"])}
+        return told({**flat, "people": columns(flat["people"]), "events": columns(flat["events"])})
 
     @classmethod
     def from_json(cls, flat: Mapping[str, Any]) -> "ScenePlan":
@@ -98,14 +101,15 @@ class ScenePlan:
 _ADAPTER = TypeAdapter(ScenePlan)
 
 
-def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
+def plan_scene(recipe: SynthRecipe, seed: int, index: int, recordings: RecordingBank | None = None) -> ScenePlan:
     """Scene `index` of a seed: depends on recipe, seed and index alone, never on how many are made.
 
     Classes are balanced in each block of three scenes, casts in each block of `recipe.casts`. Only feelings, and through
-    them faces and kinds of utterance, follow the class; all else is drawn from streams that do not know it.
+    them faces and kinds of utterance, follow the class; all else is drawn from streams that do not know it. With `recordings`
+    there are only as many casts as have sources of their own.
     """
     sign = (1, 0, -1)[_turn(seed, "class", index, 3)]
-    cast_number = _turn(seed, "cast-order", index, recipe.casts)
+    cast_number = _turn(seed, "cast-order", index, casts_with(recordings, recipe.casts))
     chance = rng_for(seed, "scene", index)
     n = int(chance.integers(recipe.min_people, recipe.max_people + 1))
     members = [int(k) for k in chance.permutation(recipe.max_people)[:n]]
@@ -140,7 +144,9 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan:
         people=people,
         events=draw_events(rng_for(seed, "events", index), speakers, voices, voiced, recipe),
     )
-    return ScenePlan.from_json(rounded(raw.to_json()))
+    heap = recordings.heaps(recipe.casts)[cast_number] if recordings else None
+    heard = played(raw, heap, cast.place.kind, recipe, rng_for(seed, "recordings", index))
+    return ScenePlan.from_json(rounded(heard.to_json()))
 
 
 def _turn(seed: int, name: str, index: int, size: int) -> int:

@@ -15,10 +15,13 @@ from gerdata.synth.asset import AVATAR
 from gerdata.synth.bank import Progress, build_bank, folder_of
 from gerdata.synth.cast import PLACES
 from gerdata.synth.coverage import covered
+from gerdata.synth.hearing import EVENTS
 from gerdata.synth.listing import BACKGROUND
 from gerdata.synth.picturebank import PictureBank
+from gerdata.synth.playing import casts_with
+from gerdata.synth.recordingbank import AMBIENCE, FEWEST, RESPONSE, RecordingBank
 from gerdata.synth.studio import bank_plan_of
-from gerdata.synth.work import COLLAGE, SYNTHETIC, UNCHECKED, name_of
+from gerdata.synth.work import COLLAGE, SYNTHETIC, UNCHECKED, WITH_RECORDINGS, name_of
 
 PART_SIZE = 50
 NOTICES = {
@@ -26,20 +29,31 @@ NOTICES = {
     COLLAGE: "collages of given pictures: people in them may have lived and are NOT obfuscated; computed sound",
     UNCHECKED: "synthetic: drawn people before given photographs, in which nobody was looked for; computed sound",
 }
+COMPUTED = "computed sound"
+MAX_LICENCES = 20  # in a notice; each plan has its own
 CHECKED = "synthetic: drawn people before given photographs in which no head was found; computed sound"
 SHARED_FROM = 4  # scenes a cast: with fewer, hardly a sound is used twice, and writing it would only cost disk
 
 
-def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path, pictures: PictureBank | None = None) -> Job:
-    """The items 0 to n - 1, made with a user's own `pictures`, if any. The fingerprint leaves n out, so that a larger n keeps
-    every earlier byte.
+def job_of(
+    n: int,
+    recipe: SynthRecipe,
+    seed: int,
+    out: Path,
+    pictures: PictureBank | None = None,
+    recordings: RecordingBank | None = None,
+) -> Job:
+    """The items 0 to n - 1, made with a user's own `pictures` and `recordings`, if any. The fingerprint leaves n out, so that a
+    larger n keeps every earlier byte.
 
     The bank of avatars that the recipe asks for must have been built (`ready`).
     """
     fingerprint = recipe.fingerprint()
     avatars = str(folder_of(bank_plan_of(recipe))) if needs_avatars(recipe, pictures) else None
     given = {"bank": pictures.name} if pictures else {}
-    protection, notice = _said(recipe, pictures)
+    if recordings is not None:
+        given["sounds"] = recordings.name
+    protection, notice = _said(recipe, pictures, recordings)
     return Job(
         dataset=Dataset(out),
         stage="synth",
@@ -50,6 +64,7 @@ def job_of(n: int, recipe: SynthRecipe, seed: int, out: Path, pictures: PictureB
             "sounds": _shared_sounds(n, recipe),
             "avatars": avatars,
             "pictures": str(pictures.folder.resolve()) if pictures else None,
+            "recordings": str(recordings.folder.resolve()) if recordings else None,
         },
         items=[Item(name_of(seed, fingerprint, index), {"index": index}) for index in range(n)],
         cuts=even_cuts(n, PART_SIZE, has_media=True),
@@ -85,8 +100,48 @@ def resolved(recipe: SynthRecipe) -> SynthRecipe:
     return recipe.model_copy(update={"style": "avatar" if is_there else "flat"})
 
 
-def _said(recipe: SynthRecipe, pictures: PictureBank | None) -> tuple[str, str]:
+def _said(recipe: SynthRecipe, pictures: PictureBank | None, recordings: RecordingBank | None) -> tuple[str, str]:
     """What the dataset is said to be, and its notice: of all scenes that may be in it, the worst."""
+    protection, notice = _seen(recipe, pictures)
+    if recordings is None:
+        return protection, notice
+    heard = [one for one in recordings.sounds if one.event in (*recordings.kinds(_casts(recipe, pictures)), AMBIENCE)]
+    rooms = recordings.of(RESPONSE)
+    words = ["sound computed, and in measured rooms" if rooms else COMPUTED]
+    if heard:
+        protection, notice = WITH_RECORDINGS[protection], notice.replace("; nobody in it ever lived", "")
+        words = ["recordings in its sound: people in them may have lived and are NOT obfuscated"]
+    licences = sorted({one.licence for one in (*heard, *rooms) if one.licence})
+    more = f" and {len(licences) - MAX_LICENCES} more" if len(licences) > MAX_LICENCES else ""
+    words.append(f"licences of its sounds: {', '.join(licences[:MAX_LICENCES]) or 'not told'}{more}")
+    return protection, "; ".join((notice.replace(f", {COMPUTED}", "").replace(f"; {COMPUTED}", ""), *words))
+
+
+def sound_note(recipe: SynthRecipe, recordings: RecordingBank, pictures: PictureBank | None = None) -> str:
+    """What of a bank of recordings is played, and what is not and why, in a line. Errors as `RecordingBank.heaps`."""
+    n_casts = _casts(recipe, pictures)
+    kinds, casts = recordings.kinds(n_casts), casts_with(recordings, n_casts)
+    counts = {kind: recordings.sources(kind) for kind in (*kinds, AMBIENCE, RESPONSE)}
+    told = ", ".join(f"{kind} {n}" for kind, n in counts.items() if n) or "none"
+    few = [kind for kind in EVENTS if kind not in kinds and recordings.sources(kind)]
+    line = f"played from the bank in {casts} of {n_casts} casts, by number of sources: {told}"
+    if few:
+        line += f"; too few sources to be dealt ({FEWEST} are needed), computed instead: {', '.join(few)}"
+    if kinds and len(kinds) < len(EVENTS):
+        line += "; as not all kinds of events are recorded, how a sound was made may tell the class"
+    return line
+
+
+def _casts(recipe: SynthRecipe, pictures: PictureBank | None) -> int:
+    """How many casts a resolved recipe has."""
+    if recipe.style == "flat":
+        return recipe.casts
+    if pictures is not None and not needs_avatars(recipe, pictures):
+        return pictures.n_casts
+    return len(bank_plan_of(recipe).casts())
+
+
+def _seen(recipe: SynthRecipe, pictures: PictureBank | None) -> tuple[str, str]:
     behind = pictures.of(BACKGROUND) if pictures else ()
     if not needs_avatars(recipe, pictures) and recipe.style != "flat":
         return COLLAGE, NOTICES[COLLAGE]

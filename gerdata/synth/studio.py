@@ -45,10 +45,10 @@ class Studio:
     def plan(self, recipe: SynthRecipe, seed: int, index: int) -> Plan:
         """Scene `index`, planned."""
         if recipe.style == "flat":
-            return plan_scene(recipe, seed, index)
+            return plan_scene(recipe, seed, index, self.sounds.recordings)
         if recipe.style == "collage":
-            return plan_collage(recipe, self._deck(), seed, index)
-        return plan_gathering(recipe, self._bank().plan, seed, index, self.pictures)
+            return plan_collage(recipe, self._deck(), seed, index, self.sounds.recordings)
+        return plan_gathering(recipe, self._bank().plan, seed, index, self.pictures, self.sounds.recordings)
 
     def film(self, plan: Plan, times_s: npt.NDArray[np.float64]) -> Shown:
         """The picture at `times_s: float64 [T]` and its truth."""

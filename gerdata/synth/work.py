@@ -16,13 +16,21 @@ from gerdata.store.cache import Cache
 from gerdata.store.members import encode
 from gerdata.synth.collage import Collage
 from gerdata.synth.gathering import Gathering
+from gerdata.synth.hearing import has_voices
+from gerdata.synth.recordingbank import open_recordings
 from gerdata.synth.scene import ScenePlan
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.studio import Plan, Studio, label_in_view, open_studio
 
 SYNTHETIC = "synthetic"
+RECORDED = "synthetic with recordings of people (not obfuscated)"
 COLLAGE = "collage of given pictures (not obfuscated)"
+COLLAGE_RECORDED = "collage of given pictures with recordings of people (not obfuscated)"
 UNCHECKED = "synthetic before photographs in which nobody was looked for (not obfuscated)"
+UNCHECKED_RECORDED = (
+    "synthetic with recordings of people before photographs in which nobody was looked for (not obfuscated)"
+)
+WITH_RECORDINGS = {SYNTHETIC: RECORDED, COLLAGE: COLLAGE_RECORDED, UNCHECKED: UNCHECKED_RECORDED}
 
 
 class SynthWorker:
@@ -31,10 +39,12 @@ class SynthWorker:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.recipe = SynthRecipe.model_validate(settings["recipe"])
         self.seed = int(settings["seed"])
-        sounds, avatars, pictures = (
-            Path(folder) if (folder := settings.get(name)) else None for name in ("sounds", "avatars", "pictures")
+        sounds, avatars, pictures, recordings = (
+            Path(folder) if (folder := settings.get(name)) else None
+            for name in ("sounds", "avatars", "pictures", "recordings")
         )
-        self.studio = open_studio(SoundBank(Cache(sounds)), avatars, pictures)
+        heard = open_recordings(recordings) if recordings else None
+        self.studio = open_studio(SoundBank(Cache(sounds), heard), avatars, pictures)
 
     def work(self, item: Item, expect: Expect) -> Iterator[Made]:
         plan = self.studio.plan(self.recipe, self.seed, int(item.payload["index"]))
@@ -70,7 +80,12 @@ def sample_of(plan: Plan, studio: Studio, name: str, recipe: SynthRecipe, seed: 
 
 
 def protection_of(plan: Plan) -> str:
-    """What a scene is said to be: people in a user's pictures may have lived, and nothing of them is obfuscated."""
+    """What a scene is said to be: people in a user's pictures and recordings may have lived; nothing of them is obfuscated."""
+    seen = _seen(plan)
+    return WITH_RECORDINGS[seen] if has_voices(plan) else seen
+
+
+def _seen(plan: Plan) -> str:
     if isinstance(plan, Collage) and plan.avatars is None:
         return COLLAGE
     photo = None if isinstance(plan, ScenePlan) else plan.photo
@@ -78,12 +93,15 @@ def protection_of(plan: Plan) -> str:
 
 
 def _group_of(plan: Plan, seed: int) -> str:
-    """Avatars are the same people whatever the seed of a scene, and so are pictures; flat people are of their seed."""
+    """Avatars are the same people whatever the seed of a scene, and so are pictures and recordings; flat people are of their
+    seed."""
     bank = plan.bank if isinstance(plan, Gathering) else plan.avatars if isinstance(plan, Collage) else None
     if bank is not None:
         return name_of(bank.seed, "avatars", bank.fingerprint(), plan.cast)
     if isinstance(plan, Collage):
         return name_of(0, "pictures", plan.pictures, plan.cast)
+    if plan.recorded is not None:
+        return name_of(0, "sounds", plan.recorded.bank, plan.cast)
     return name_of(seed, "cast", plan.cast)
 
 

@@ -65,4 +65,4 @@ def test_a_loop_is_answered_as_one_without_end() -> None:
     room = draw_room(np.random.default_rng(3), "hall", (0.5, 0.9))
     loop = np.random.default_rng(0).standard_normal(32_000).astype(np.float32)
     twice = reflected(np.concatenate([loop, loop]), room)[32_000:64_000]
-    assert np.abs(answered(loop, room) - twice).max() < 1e-3
+    assert np.abs(answered(loop, reflections(room)) - twice).max() < 1e-3

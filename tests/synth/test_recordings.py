@@ -9,7 +9,8 @@ import pytest
 
 from gerdata.errors import DatasetError, LabelError, UsageError
 from gerdata.media.audio import encode_flac, encode_wav
-from gerdata.synth.recordings import build_sounds, read_sound, read_sounds
+from gerdata.synth.recordingbank import open_recordings
+from gerdata.synth.recordings import build_sounds
 from gerdata.synth.utterances import utter
 from gerdata.synth.vocal import Voice
 
@@ -52,7 +53,7 @@ def test_every_file_gives_sounds_or_a_reason(folder: Path, tmp_path: Path) -> No
     }  # fmt: skip
     assert len(reasons) == 6
     assert made.files == len({s.sha256 for s in made.sounds}) + len(made.refused)
-    assert read_sounds(tmp_path / "bank") == made.sounds
+    assert open_recordings(tmp_path / "bank").sounds == made.sounds
     assert len((tmp_path / "bank" / "rejects.jsonl").read_text().splitlines()) == 6
     header = json.loads((tmp_path / "bank" / "bank.json").read_text())
     assert header["sounds"] == {"ambience": 1, "cry": 6, "laugh": 9}
@@ -60,11 +61,12 @@ def test_every_file_gives_sounds_or_a_reason(folder: Path, tmp_path: Path) -> No
 
 def test_events_are_cut_where_they_sound(folder: Path, tmp_path: Path) -> None:
     made = build_sounds(folder, tmp_path / "bank", seed=1)
+    bank = open_recordings(tmp_path / "bank")
     two = [s for s in made.sounds if s.source == "laugh/two.wav"]
     starts = sorted(s.start_s for s in two)
     assert starts == pytest.approx([0.75, 1.5 + len(take(8)) / 16_000], abs=0.03)
     for one in two:
-        audio = read_sound(tmp_path / "bank", one)
+        audio = bank.audio(one.id)
         assert len(audio) == pytest.approx(one.duration_s * 16_000, abs=1)
         assert np.abs(audio).max() > 0.3
 
@@ -120,7 +122,7 @@ def test_what_cannot_be_meant_is_one_sentence(folder: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError):
         build_sounds(tmp_path / "empty", tmp_path / "bank", seed=0)
     with pytest.raises(DatasetError):
-        read_sounds(tmp_path / "empty")
+        open_recordings(tmp_path / "empty")
     build_sounds(folder, tmp_path / "bank", seed=0)
     with pytest.raises(UsageError, match="already"):
         build_sounds(folder, tmp_path / "bank", seed=0)
