@@ -16,7 +16,7 @@ class SynthRecipe(Recipe):
     frame_px: int = Field(224, ge=64, le=512)
     duration_s: float = Field(5.0, ge=1, le=30)
     style: Literal["auto", "avatar", "flat", "collage"] = "auto"  # avatars, or flat people
-    min_people: int = Field(3, ge=2, le=40)
+    min_people: int = Field(2, ge=2, le=40)
     max_people: int = Field(15, ge=2, le=40)
     rule: Literal["mean-valence", "majority", "salience-weighted", "simulated-raters", "all-same"] = "mean-valence"
     min_margin: Share = 0.1  # of the rule's verdict; nearer to undecided no group is drawn
@@ -24,13 +24,13 @@ class SynthRecipe(Recipe):
     weak_share: Share = 0.08  # scenes whose faces, and independently whose voices, hold back
     show: Share = 1.0  # of what is felt that faces show; 0: they rest
     voiced: Share = 1.0  # of what is felt that voices let out; 0: they only talk
-    posture_share: Share = 0.5  # members whose posture goes with what they feel
+    posture_share: Share = 0.8  # members whose posture goes with what they feel
     max_contagion: Share = 0.3  # how far a feeling moves towards those of the three nearest
     layouts: tuple[Literal["rows", "crowd", "circle", "queue", "table", "pair", "street"], ...] = Field(
         ("rows", "crowd", "circle", "queue", "table", "pair", "street"), strict=False, min_length=1
     )
-    min_head: float = Field(0.13, gt=0, le=0.5)  # the nearest head, chin to crown, as a share of the frame
-    max_head: float = Field(0.26, gt=0, le=0.5)
+    min_head: float = Field(0.16, gt=0, le=0.5)  # the nearest head, chin to crown, as a share of the frame
+    max_head: float = Field(0.40, gt=0, le=0.5)
     max_pan: float = Field(0.03, ge=0, le=0.05)  # of the frame, from the first to the last moment
     max_zoom: float = Field(1.05, ge=1, le=1.06)
     max_shake: float = Field(0.006, ge=0, le=0.01)

@@ -26,6 +26,11 @@ FORM = 2
 HEADER, TABLE, FOLDER = "bank.json", "sounds.jsonl", "sounds"
 AMBIENCE, RESPONSE = "ambience", "rir"  # a place without an event; the answer of a room to an impulse
 CLASSES = (*EVENTS, AMBIENCE, RESPONSE)
+SIDES = (
+    ("phrase",),
+    ("laugh", "cheer", "applause"),
+    ("cry", "groan", "gasp", "shout", "boo"),
+)  # neutral, positive, negative
 FEWEST = 3  # sources of a kind from which it is played: one for each side of a split
 HEADER_LIMIT_BYTES, TABLE_LIMIT_BYTES, FILE_LIMIT_BYTES = 1 << 20, 64 << 20, 64 << 20
 LONGEST_S = 600.0
@@ -87,8 +92,12 @@ class RecordingBank:
         return len({one.source for one in self.of(kind)})
 
     def kinds(self, n_casts: int) -> tuple[str, ...]:
-        """The kinds of events that are played: those with enough sources for the casts there are, or for a split."""
-        return tuple(kind for kind in EVENTS if self.sources(kind) >= min(FEWEST, n_casts))
+        """The kinds of events that are played: those with enough sources for the casts there are, or for a split.
+
+        None where a side has none: how a sound was made would tell the class (AUC .97 for a bank without negative kinds).
+        """
+        enough = tuple(kind for kind in EVENTS if self.sources(kind) >= min(FEWEST, n_casts))
+        return enough if all(set(side) & set(enough) for side in SIDES) else ()
 
     def heaps(self, n_casts: int) -> tuple[Heap, ...]:
         """A heap for each cast, of n at most: as many as have every kind that is played. The same whatever a seed is.

@@ -127,7 +127,9 @@ def sound_note(recipe: SynthRecipe, recordings: RecordingBank, pictures: Picture
     line = f"played from the bank in {casts} of {n_casts} casts, by number of sources: {told}"
     if few:
         line += f"; too few sources to be dealt ({FEWEST} are needed), computed instead: {', '.join(few)}"
-    if kinds and len(kinds) < len(EVENTS):
+    if not kinds:
+        line += "; events are computed: speech, a positive and a negative kind must all be there, or the making would tell"
+    elif len(kinds) < len(EVENTS):
         line += "; as not all kinds of events are recorded, how a sound was made may tell the class"
     return line
 

@@ -233,13 +233,16 @@ def test_another_bank_none_and_a_plan_without_its_bank_are_refused(bank: Recordi
 
 
 def test_too_few_sources_stay_computed_or_are_said_to_be(tmp_path: Path) -> None:
-    write_sounds(tmp_path / "given", ("laugh",), n=4)
+    write_sounds(tmp_path / "given", ("laugh", "phrase", "groan"), n=4)
     write_sounds(tmp_path / "given", ("cry",), n=2)
     build_sounds(tmp_path / "given", tmp_path / "bank", 0)
     few = open_recordings(tmp_path / "bank")
-    assert [set(heap.takes) for heap in few.heaps(400)] == [{"laugh"}] * 4
+    assert [set(heap.takes) for heap in few.heaps(400)] == [{"laugh", "phrase", "groan"}] * 4
     assert "too few sources to be dealt (3 are needed), computed instead: cry" in sound_note(FLAT, few)
-    has = {"a": ("laugh", "cry"), "b": ("laugh", "boo"), "c": ("cry", "boo"), "d": ("laugh", "cry", "boo")}
+    one_sided = RecordingBank(tmp_path, "2" * 32, tuple(one for one in few.sounds if one.event != "groan"))
+    assert [set(heap.takes) for heap in one_sided.heaps(4)] == [set()] * 4  # how a sound was made would tell the class
+    assert "or the making would tell" in sound_note(FLAT, one_sided)
+    has = {"a": ("laugh", "cry"), "b": ("laugh", "phrase"), "c": ("cry", "phrase"), "d": ("laugh", "cry", "phrase")}
     tied = [dataclasses.replace(few.sounds[0], source=name, event=kind) for name in has for kind in has[name]]
     knotted = RecordingBank(tmp_path, "1" * 32, tuple(tied))  # any two share a kind, and each kind has three sources
     with pytest.raises(UsageError, match="cannot be dealt to 3 casts"):
