@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-workspace
+TEST_WORKERS ?= 2
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .PHONY: demo test lint types tests schemas clean
@@ -21,7 +22,7 @@ types: $(VENV)/.developer
 	$(BIN)/mypy
 
 tests: $(VENV)/.developer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 schemas: $(VENV)/.user
 	$(BIN)/python -m gerdata.schemas manifests
