@@ -154,7 +154,7 @@ def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) 
         process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         time.sleep(3.0)
         process.send_signal(sent)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
         assert "run the same command again" in err
         assert "Traceback" not in err
