@@ -128,7 +128,9 @@ def sound_note(recipe: SynthRecipe, recordings: RecordingBank, pictures: Picture
     if few:
         line += f"; too few sources to be dealt ({FEWEST} are needed), computed instead: {', '.join(few)}"
     if not kinds:
-        line += "; events are computed: speech, a positive and a negative kind must all be there, or the making would tell"
+        line += (
+            "; events are computed: speech, a positive and a negative kind must all be there, or the making would tell"
+        )
     elif len(kinds) < len(EVENTS):
         line += "; as not all kinds of events are recorded, how a sound was made may tell the class"
     return line
