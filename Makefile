@@ -22,7 +22,7 @@ types: $(VENV)/.developer
 	$(BIN)/mypy
 
 tests: $(VENV)/.developer
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile  # threads of two processes would wait for each other
 
 schemas: $(VENV)/.user
 	$(BIN)/python -m gerdata.schemas manifests
