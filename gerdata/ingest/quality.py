@@ -7,7 +7,7 @@ from typing import Any
 from gerdata.clip import Quality
 from gerdata.errors import RejectedInput
 from gerdata.ingest.reel import Piece
-from gerdata.media.quality import binned, picture_measures, sound_measures
+from gerdata.media.quality import BOUNDS, binned, picture_measures, sound_measures
 from gerdata.people.heads import HeadFinder
 from gerdata.people.speech import speech_share
 from gerdata.recipe import IngestRecipe
@@ -54,25 +54,11 @@ class Measure:
         return {"n_people": most, "smallest_head_px": min(sides, default=None)}
 
 
-_BOUNDS = (
-    ("min_brightness", "brightness"),
-    ("max_brightness", "brightness"),
-    ("min_sharpness", "sharpness"),
-    ("max_black_share", "black_share"),
-    ("max_frozen_share", "frozen_share"),
-    ("max_silent_share", "silent_share"),
-    ("max_clipped_share", "clipped_share"),
-    ("min_speech_share", "speech_share"),
-    ("max_speech_share", "speech_share"),
-    ("min_loudness_lufs", "loudness_lufs"),
-)
-
-
 def fault_of(quality: Quality, n_people: int | None, recipe: IngestRecipe) -> RejectedInput | None:
     """The verdict on a clip whose binned measures are outside what a recipe asks for. What was not measured passes."""
     if recipe.min_people is not None and n_people is not None and n_people < recipe.min_people:
         return RejectedInput("not-a-group", f"{n_people} seen at once")
-    for bound, name in _BOUNDS:
+    for bound, name in BOUNDS:
         limit, value = getattr(recipe, bound), getattr(quality, name)
         if limit is None or value is None:
             continue

@@ -216,6 +216,19 @@ def binned(**measures: float | None) -> Quality:
     return Quality(**bins)
 
 
+BOUNDS = (  # key of a recipe, the measure it bounds
+    ("min_brightness", "brightness"),
+    ("max_brightness", "brightness"),
+    ("min_sharpness", "sharpness"),
+    ("max_black_share", "black_share"),
+    ("max_frozen_share", "frozen_share"),
+    ("max_silent_share", "silent_share"),
+    ("max_clipped_share", "clipped_share"),
+    ("min_speech_share", "speech_share"),
+    ("max_speech_share", "speech_share"),
+    ("min_loudness_lufs", "loudness_lufs"),
+)
+
 _LARGEST = 1_000_000  # no measure comes near it; above some 1e308 a rounded one no longer fits a float
 
 

@@ -8,23 +8,12 @@ from gerdata.chance import digest_of
 from gerdata.clip import Clip, Quality
 from gerdata.errors import AccountError, UsageError
 from gerdata.manifest import FLAGS, LEFT_OUT, Pool
+from gerdata.media.quality import BOUNDS
 from gerdata.recipe import ShardRecipe, Terms
 from gerdata.shards.choose import Chosen, mix, split_synthetic
 from gerdata.store.plans import has_photo, licences_of
 
-_BOUNDS = (  # key of the recipe, field of the quality
-    ("min_brightness", "brightness"),
-    ("max_brightness", "brightness"),
-    ("min_sharpness", "sharpness"),
-    ("max_black_share", "black_share"),
-    ("max_frozen_share", "frozen_share"),
-    ("max_silent_share", "silent_share"),
-    ("max_clipped_share", "clipped_share"),
-    ("min_speech_share", "speech_share"),
-    ("max_speech_share", "speech_share"),
-    ("min_loudness_lufs", "loudness_lufs"),
-    ("min_smallest_head_px", "smallest_head_px"),
-)
+_BOUNDS = (*BOUNDS, ("min_smallest_head_px", "smallest_head_px"))
 
 
 @dataclass(frozen=True)
