@@ -1,6 +1,6 @@
 """Reading a release: `gerdata.open_release("release", "train")[0]`. NumPy alone; no framework is imported."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import overload
 
@@ -116,15 +116,26 @@ class ReleaseDataset:
         except DatasetError as error:
             raise self._named(row, error) from None
 
+    def media(self, row: int) -> tuple[Frames, Audio]:
+        """Frames `uint8 [T, H, W, 3]` and sound `float32 [N]` of a sample. `DatasetError` names it where it is damaged."""
+        members = self.samples[row]
+        try:
+            return self._media(members)
+        except DatasetError as error:
+            raise self._named(row, error) from None
+
+    def _media(self, members: Mapping[str, memoryview]) -> tuple[Frames, Audio]:
+        height, width = jpeg_size(members[self.frame_members[0]])
+        frames = np.empty((len(self.frame_members), height, width, 3), np.uint8)
+        for name, frame in zip(self.frame_members, frames, strict=True):
+            decode_jpeg_into(members[name], frame)
+        return frames, decode_audio(bytes(members[self.sound_member]))
+
     def _sample(self, row: int) -> Sample:
         members = self.samples[row]
         try:
             clip = decode_clip(bytes(members["json"]))
-            height, width = jpeg_size(members[self.frame_members[0]])
-            frames = np.empty((len(self.frame_members), height, width, 3), np.uint8)
-            for name, frame in zip(self.frame_members, frames, strict=True):
-                decode_jpeg_into(members[name], frame)
-            audio = decode_audio(bytes(members[self.sound_member]))
+            frames, audio = self._media(members)
             structure, limbs = members.get(STRUCTURE), members.get(LIMBS)
             return Sample(
                 clip=clip,
