@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toys import write_release
 
 from gerdata.errors import DatasetError
 from gerdata.learn import ahead, data
@@ -53,6 +54,14 @@ def test_a_run_is_the_same_bytes_with_workers_and_without_kept_or_not(
     train(told, release, tmp_path, seed=1, threads=1, beside=Beside(workers=workers))
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (alone / name).read_bytes(), name
+
+
+def test_a_video_release_is_learnt_from_alike(told: TrainRecipe, tmp_path: Path, room: int) -> None:
+    release = write_release(tmp_path / "r", {"train": 12, "validation": 4}, mode="video")
+    for workers in (0, 1):
+        train(told, release, tmp_path / f"{workers}", seed=1, threads=1, beside=Beside(workers=workers))
+    for name in FILES:
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes(), name
 
 
 def test_the_process_that_learns_decodes_nothing_itself(

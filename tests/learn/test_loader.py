@@ -59,6 +59,16 @@ def test_batches_hold_what_the_release_holds(data: ReleaseDataset, workers: int,
         assert not loader.bad
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_videos_load_too(tmp_path: Path, workers: int) -> None:
+    data = open_release(write_release(tmp_path / "r", {"train": 5}, mode="video"))
+    with Loader(data, Loading(2, 1, EVERY, workers=workers)) as loader:
+        for batch in loader.epoch(0):
+            for k, name in enumerate(batch.ids):
+                assert np.array_equal(batch.video[k].permute(0, 2, 3, 1).numpy(), data.by_id(name).frames)
+        assert not loader.bad
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_two_held_batches_are_copies_unless_buffers_are_reused(data: ReleaseDataset, workers: int) -> None:
     def hold_two(reuse: bool) -> tuple[ClipBatch, torch.Tensor, ClipBatch]:
