@@ -23,10 +23,10 @@ from gerdata.learn.batch import Form, Item, audio_tensor, video_tensor
 from gerdata.learn.metrics import DataKind
 from gerdata.learn.sampler import Catalogue, Mixing, epoch_order
 from gerdata.learn.target import rescaled
-from gerdata.manifest import Header, Row
+from gerdata.manifest import Header
 from gerdata.release import ReleaseDataset
 from gerdata.store.home import Folder
-from gerdata.store.index import Ints, Place
+from gerdata.store.index import Ints
 from gerdata.store.members import LIMBS, STRUCTURE, decode_limbs, decode_structure
 
 # A split whose tensors take more than a quarter of the machine's memory is decoded anew each epoch: a third of the time of one.
@@ -49,11 +49,12 @@ class ReleaseSplit(Dataset[Item]):
         self.header = read_header(release)
         self.source = ReleaseDataset(Folder(release), split)
         self.index = self.source.index
+        if hide == "heads-and-sound" and STRUCTURE not in self.header.members:
+            raise DatasetError(f"{release}: samples hold {', '.join(self.header.members)}; this needs {STRUCTURE}")
         self.numbers = self._labelled()
         self.rows = self.index.select(self.numbers)
         self.unlabelled = len(self.index) - len(self.rows)
         self.labels: list[int] = self.index.codes("label", self.header.classes)[self.numbers].tolist()
-        self._structure = self._member(STRUCTURE) if hide == "heads-and-sound" else -1
         self.structures: Mapping[str, Structure] = {}  # of real people, by clip: private, and never in a release
         self.embeddings: Mapping[str, Tensor] = {}  # float32 [e] by clip
         self.workers = 0  # processes that decode ahead of the one that learns; they change no byte
@@ -67,7 +68,7 @@ class ReleaseSplit(Dataset[Item]):
         clip = self.rows[index].clip
         video, audio, sound = self._decoded[index] if index in self._decoded else self._decode(index)
         has_audio = clip.has_audio and self.form.modality != "video" and self.hide == "none"
-        structure, limbs = self._known(self.rows[index]) if self.form.structure else (None, None)
+        structure, limbs = self._known(index) if self.form.structure else (None, None)
         return Item(
             clip.id,
             video,
@@ -116,8 +117,8 @@ class ReleaseSplit(Dataset[Item]):
         number = int(self.numbers[index])
         media = self._ahead.take(number) if self._ahead else None
         frames, sound = media or self.source.media(number)
-        if self._structure >= 0:
-            heads = decode_structure(self._read(self.rows[index], self._structure)).heads
+        if self.hide == "heads-and-sound":
+            heads = decode_structure(self._read(index, STRUCTURE)).heads
             frames = np.stack([hide_heads(frame, boxes) for frame, boxes in zip(frames, heads, strict=True)])
         kept = sound.copy() if self.keep_sound else None
         decoded = video_tensor(frames, self.form), audio_tensor(sound, self.form), kept
@@ -125,29 +126,18 @@ class ReleaseSplit(Dataset[Item]):
             self._decoded[index] = decoded
         return decoded
 
-    def _known(self, row: Row) -> tuple[Structure | None, BodyMaps | None]:
+    def _known(self, index: int) -> tuple[Structure | None, BodyMaps | None]:
         """What is known of a clip's people, in pixels of the model's frames: all, or maps of bodies, or nothing."""
-        members, clip = self.header.members, row.clip
+        members, clip = self.header.members, self.rows[index].clip
         structure = self.structures.get(clip.id)
         if structure is None and STRUCTURE in members:
-            structure = decode_structure(self._read(row, members.index(STRUCTURE)))
+            structure = decode_structure(self._read(index, STRUCTURE))
         if structure is not None:
             return rescaled(structure, clip.height_px, clip.width_px, self.form.image_px), None
-        return None, decode_limbs(self._read(row, members.index(LIMBS))) if LIMBS in members else None
+        return None, decode_limbs(self._read(index, LIMBS)) if LIMBS in members else None
 
-    def _read(self, row: Row, member: int) -> bytes:
-        name = self.header.members[member]
-        try:
-            start, length = row.member_offset[member], row.member_length[member]
-            place = Place(row.clip.id, row.shard or "", (name,), (start,), (start + length,))
-        except IndexError:
-            raise DatasetError(f"{self.release}: clip {row.clip.id} lies at no place in a tar; run verify") from None
-        return bytes(self.source.samples.read(place)[name])
-
-    def _member(self, name: str) -> int:
-        if name not in self.header.members:
-            raise DatasetError(f"{self.release}: samples hold {', '.join(self.header.members)}; this needs {name}")
-        return self.header.members.index(name)
+    def _read(self, index: int, member: str) -> bytes:
+        return bytes(self.source.samples[int(self.numbers[index])][member])
 
     def _labelled(self) -> Ints:
         """The numbers of the rows that have a label; `DatasetError` where one is no class."""
