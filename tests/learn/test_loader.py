@@ -95,6 +95,16 @@ def test_workers_write_into_a_few_slots_for_ever(data: ReleaseDataset) -> None:
     assert len(places) <= 2 * 2 + 1
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_that_the_caller_chose_come_as_chosen(data: ReleaseDataset, workers: int) -> None:
+    chosen = [[5, 5, 0], [16], [2, 3]]
+    with Loader(data, Loading(3, workers=workers)) as loader:
+        came = [[data.ids.find(name) for name in batch.ids] for batch in loader.given(chosen)]
+        assert came == chosen
+        assert [len(batch.video) for batch in loader.given(chosen)] == [3, 1, 2]
+        assert list(loader.given([])) == []
+
+
 def test_order_depends_on_seed_and_epoch_alone(data: ReleaseDataset) -> None:
     how = Loading(3, 7, workers=0)
     wanted = [ids_of(Loader(data, how), epoch) for epoch in (0, 1)]
