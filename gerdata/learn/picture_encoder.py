@@ -17,6 +17,7 @@ from gerdata.learn.blocks import convolution
 
 Kind = Literal["cnn", "vit", "clip"]
 Scale = Literal["half", "imagenet", "clip"]
+LENGTH = 4.0  # of a token of the CNN
 SCALES: dict[
     str, tuple[tuple[float, float, float], tuple[float, float, float]]
 ] = {  # mean, standard deviation, of white
@@ -59,7 +60,7 @@ class PictureEncoder(nn.Module):
         """uint8 [B, T, 3, h, w] -> [B, T, d]."""
         images = video.flatten(0, 1).to(memory_format=torch.channels_last)  # [B*T, 3, h, w]
         maps = self.maps(images.float() / 127.5 - 1)  # [B*T, d/2, h/8, w/8]
-        tokens = normalize(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1), dim=1)  # [B*T, d]
+        tokens = LENGTH * normalize(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1), dim=1)  # [B*T, d]
         return tokens.view(*video.shape[:2], -1)  # [B, T, d]
 
 
