@@ -59,15 +59,15 @@ def similarities(said: Floats, people: Floats) -> Floats:
 
 
 def found(similarity: Floats, score: Floats) -> Flags:
-    """bool `[10, Q]`: at each threshold, whether a query of a frame is somebody; `similarity: [Q, P]`, `score: [Q]`. Of equal
-    scores the first goes first, of equally similar people the last is taken, as in COCO."""
+    """bool `[10, Q]`: at each threshold, whether a query of a frame is somebody; `similarity: [Q, P]`, `score: [Q]`; there is
+    a person. Of equal scores the first goes first."""
     out = np.zeros((len(THRESHOLDS), len(score)), np.bool_)
     order = np.argsort(-score, kind="stable")
     for row, threshold in zip(out, THRESHOLDS, strict=True):
         free = similarity.copy()
         for query in order:
-            best = free.shape[1] - 1 - int(free[query, ::-1].argmax()) if free.shape[1] else -1
-            if best >= 0 and free[query, best] >= threshold:
+            best = int(free[query].argmax())
+            if free[query, best] >= threshold:
                 row[query], free[:, best] = True, -1.0
     return out
 
