@@ -40,7 +40,7 @@ CLOSE = ("min_people=2", "max_people=4", "min_head=0.3", "max_head=0.5", "mixed_
 CASTS = (
     "bank_people=120",
     "cast_size=4",
-)  # 30 small casts, so that several are tested on; drawn once, about two minutes
+)  # 30 small casts, so that several are tested on; drawn once, in minutes
 CHANNELS = ("show", "posture_share", "voiced")
 SIGNALS = {"faces": (1, 0, 0), "bodies": (0, 1, 0), "sound": (0, 0, 1), "agreement": (1, 1, 1)}
 SAME, OTHER = 0, 1  # labels of the last set

@@ -62,13 +62,12 @@ def found(similarity: Floats, score: Floats) -> Flags:
     """bool `[10, Q]`: at each threshold, whether a query of a frame is somebody; `similarity: [Q, P]`, `score: [Q]`; there is
     a person. Of equal scores the first goes first."""
     out = np.zeros((len(THRESHOLDS), len(score)), np.bool_)
-    order = np.argsort(-score, kind="stable")
-    for row, threshold in zip(out, THRESHOLDS, strict=True):
-        free = similarity.copy()
-        for query in order:
-            best = int(free[query].argmax())
-            if free[query, best] >= threshold:
-                row[query], free[:, best] = True, -1.0
+    is_free, every = np.ones((len(THRESHOLDS), similarity.shape[1]), np.bool_), np.arange(len(THRESHOLDS))
+    for query in np.argsort(-score, kind="stable"):
+        near = np.where(is_free, similarity[query], -1.0)  # [10, P]
+        best = near.argmax(axis=1)
+        is_near = near[every, best] >= THRESHOLDS
+        out[is_near, query], is_free[is_near, best[is_near]] = True, False
     return out
 
 
