@@ -11,6 +11,7 @@ into one batch that is kept, from bytes in memory: in one process, or in two at 
 import argparse
 import gc
 import io
+import mmap
 import multiprocessing
 import os
 import tempfile
@@ -268,7 +269,9 @@ def access(root: Path, n: int, rounds: int) -> None:
     order = np.random.default_rng(1).permutation(n).tolist()
     names = [data.ids[row] for row in order]
     tars = sorted((root / "gerdata").glob("train/*.tar"))
-    room = bytearray(1 << 20)
+    room = mmap.mmap(
+        -1, 1 << 20
+    )  # whole pages: memory that begins off a multiple of 32 takes 1.6 times as long to fill
 
     def raw() -> int:
         for tar in tars:

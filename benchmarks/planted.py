@@ -28,11 +28,12 @@ from gerdata.learn.breakdown import part_of
 from gerdata.learn.compare import signed
 from gerdata.learn.data import ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import ask_split, load, open_split
+from gerdata.learn.frozen import freeze_picture
 from gerdata.learn.occlude import parse_occlusion
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
-from gerdata.learn.run import Identity
-from gerdata.learn.train import Onlookers, Splits, exact, fit, torch_seed, train
+from gerdata.learn.run import VIDEO, Identity
+from gerdata.learn.train import Onlookers, Splits, exact, first_stage, fit, torch_seed, train
 from gerdata.recipe import TrainRecipe
 from gerdata.recipe import load as load_recipe
 
@@ -100,7 +101,7 @@ def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, seed: int) 
 
 
 def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
-    """Train on pairs; what `train` does for a release's own labels."""
+    """Train on pairs; what `train` does for a release's own labels. A first stage learns those: no picture tells of a pair."""
     form = form_of(recipe)
     splits = Splits(*(Agreeing(release, name, form) for name in ("train", "validation", "test")))
     classes = splits.train.header.classes
@@ -108,8 +109,12 @@ def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
     out.mkdir(parents=True)
     with joined("cpu") as ranks, exact(1):
         torch.manual_seed(torch_seed(seed, "weights"))
-        onlookers = Onlookers(lambda line: None, lambda epoch, figures: None, ranks)
-        fit(build_model(recipe, len(classes)), splits, identity, out, onlookers)
+        model = build_model(recipe, len(classes))
+        if recipe.video_epochs:
+            train(first_stage(recipe), release, out / VIDEO, seed, threads=1)
+            encoder = freeze_picture(model, load(out / VIDEO).model)
+            splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
+        fit(model, splits, identity, out, Onlookers(lambda line: None, lambda epoch, figures: None, ranks))
 
 
 def figure(outcome: Outcome) -> str:

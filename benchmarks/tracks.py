@@ -23,9 +23,9 @@ from gerdata.chance import rng_for
 from gerdata.clip import Frames, Points
 from gerdata.media.picture import StillFrame
 from gerdata.people.faces import FaceGate
-from gerdata.people.heads import Boxes, HeadFinder
+from gerdata.people.heads import HeadFinder
 from gerdata.people.scan import HeadScan
-from gerdata.people.tiles import overlaps
+from gerdata.people.tiles import Boxes, overlaps
 from gerdata.people.tracks import Look, Tracks
 from gerdata.people.witness import Witness
 from gerdata.privacy.check import covered_share

@@ -1,6 +1,6 @@
 """Reading a release: `gerdata.open_release("release", "train")[0]`. NumPy alone; no framework is imported."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import overload
 
@@ -12,9 +12,10 @@ from gerdata.errors import DatasetError, UsageError
 from gerdata.manifest import Header
 from gerdata.media.audio import decode_audio, decode_audio_into
 from gerdata.media.images import decode_jpeg_into, jpeg_size
+from gerdata.media.mp4 import decode_mp4
 from gerdata.store.home import CACHE_LIMIT_BYTES, Home, home_of
 from gerdata.store.index import Ids, Index, Ints
-from gerdata.store.members import LIMBS, STRUCTURE, decode_clip, decode_limbs, decode_structure
+from gerdata.store.members import LIMBS, STRUCTURE, VIDEO, decode_clip, decode_limbs, decode_structure
 from gerdata.store.samples import Samples
 
 SOUNDS = ("flac", "wav")
@@ -34,12 +35,13 @@ class ReleaseDataset:
         self.members = self.header.members
         self.frame_members = tuple(name for name in self.members if name.endswith(".jpg"))
         sounds = [name for name in SOUNDS if name in self.members]
-        if not self.frame_members or not sounds:
+        if not (self.frame_members or VIDEO in self.members) or not sounds:
             raise DatasetError(
-                f"{home.name}: samples hold {', '.join(self.members) or 'nothing'}; this reads shards with fNN.jpg and flac or "
-                "wav; shard it again as frames"
+                f"{home.name}: samples hold {', '.join(self.members) or 'nothing'}; this reads shards with fNN.jpg or mp4, and "
+                "flac or wav; shard it again with media"
             )
         self.sound_member = sounds[0]
+        self.n_frames = len(self.frame_members) or self.header.n_frames
         self.index = Index(home.file(f"manifest/{split}.parquet"), self.members)
         self.samples = Samples(home, self.index)
         self._labels: Ints | None = None
@@ -77,7 +79,7 @@ class ReleaseDataset:
         """T, H, W, 3 of the frames of every sample, as the manifest has it for the first one."""
         row = next(self.index.rows(0, 1), None)
         height, width = (row.clip.height_px, row.clip.width_px) if row else (0, 0)
-        return len(self.frame_members), height, width, 3
+        return self.n_frames, height, width, 3
 
     def longest(self) -> int:
         """How many samples of sound the longest clip may have: the manifest rounds durations to 0.1 s."""
@@ -110,21 +112,49 @@ class ReleaseDataset:
         """
         members = self.samples[row]
         try:
-            for name, frame in zip(self.frame_members, frames, strict=True):
-                decode_jpeg_into(members[name], frame)
+            if self.frame_members:
+                for name, frame in zip(self.frame_members, frames, strict=True):
+                    decode_jpeg_into(members[name], frame)
+            else:
+                video = self._video(members)
+                if video.shape != frames.shape:
+                    expected, came = (f"{shape[2]} x {shape[1]}" for shape in (frames.shape, video.shape))
+                    raise DatasetError(f"expected a video of {expected}, came {came}")
+                frames[:] = video
             return decode_audio_into(members[self.sound_member], audio)
         except DatasetError as error:
             raise self._named(row, error) from None
+
+    def media(self, row: int) -> tuple[Frames, Audio]:
+        """Frames `uint8 [T, H, W, 3]` and sound `float32 [N]` of a sample. `DatasetError` names it where it is damaged."""
+        members = self.samples[row]
+        try:
+            return self._media(members)
+        except DatasetError as error:
+            raise self._named(row, error) from None
+
+    def _media(self, members: Mapping[str, memoryview]) -> tuple[Frames, Audio]:
+        audio = decode_audio(bytes(members[self.sound_member]))
+        if not self.frame_members:
+            return self._video(members), audio
+        height, width = jpeg_size(members[self.frame_members[0]])
+        frames = np.empty((self.n_frames, height, width, 3), np.uint8)
+        for name, frame in zip(self.frame_members, frames, strict=True):
+            decode_jpeg_into(members[name], frame)
+        return frames, audio
+
+    def _video(self, members: Mapping[str, memoryview]) -> Frames:
+        """The frames of an MP4, all of which are kept frames; `DatasetError` where they are not as many."""
+        frames = decode_mp4(bytes(members[VIDEO]), self.n_frames)
+        if len(frames) != self.n_frames:
+            raise DatasetError(f"expected a video of {self.n_frames} frames, came {len(frames)}")
+        return frames
 
     def _sample(self, row: int) -> Sample:
         members = self.samples[row]
         try:
             clip = decode_clip(bytes(members["json"]))
-            height, width = jpeg_size(members[self.frame_members[0]])
-            frames = np.empty((len(self.frame_members), height, width, 3), np.uint8)
-            for name, frame in zip(self.frame_members, frames, strict=True):
-                decode_jpeg_into(members[name], frame)
-            audio = decode_audio(bytes(members[self.sound_member]))
+            frames, audio = self._media(members)
             structure, limbs = members.get(STRUCTURE), members.get(LIMBS)
             return Sample(
                 clip=clip,

@@ -1,6 +1,7 @@
 """`gerdata.open_release`: what the public API promises."""
 
 import io
+import json
 import multiprocessing
 import pickle
 import subprocess
@@ -21,6 +22,7 @@ from gerdata.errors import DatasetError, UsageError
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.media.audio import decode_audio, decode_audio_into, encode_flac, encode_wav
 from gerdata.media.images import decode_jpeg, decode_jpeg_into, encode_jpeg
+from gerdata.media.mp4 import decode_mp4
 from gerdata.release import ReleaseDataset, open_release
 from gerdata.store.dataset import Dataset, sha256_of_file
 from gerdata.store.home import Remote
@@ -53,6 +55,51 @@ def test_a_sample_is_what_was_written(release: Path) -> None:
         data[12]
     with pytest.raises(KeyError):
         data.by_id("nobody")
+
+
+def test_a_video_release_is_read_as_the_frames_that_it_holds(tmp_path: Path) -> None:
+    made = write_release(tmp_path / "r", {"train": 4}, sound="wav", mode="video")
+    stills = gerdata.open_release(write_release(tmp_path / "stills", {"train": 4}, sound="wav"), "train")
+    data, dataset = gerdata.open_release(made, "train"), Dataset(made)
+    assert data.members[:2] == ("mp4", "wav")
+    assert data.frame_shape == stills.frame_shape
+    for sample, still, row in zip(data, stills, read_rows(made / "manifest/train.parquet"), strict=True):
+        assert np.array_equal(sample.frames, decode_mp4(dataset.members(row)[0]))
+        assert sample.frames.shape == still.frames.shape
+        assert np.array_equal(sample.audio, still.audio)
+        assert sample.clip == still.clip
+        assert sample.structure is not None
+    frames, audio = np.empty(data.frame_shape, np.uint8), np.empty(9000, np.float32)
+    assert data.read_into(1, frames, audio) == len(data[1].audio)
+    assert np.array_equal(frames, data[1].frames)
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ({"n_frames": 2}, "at most 2 frames"),
+        ({"n_frames": 4}, "video of 4 frames, came 3"),
+        ({"n_frames": 0}, "frames"),
+    ],
+)
+def test_a_video_of_other_frames_than_the_header_says_is_damaged(tmp_path: Path, said: dict, complaint: str) -> None:
+    made = write_release(tmp_path / "r", {"train": 1}, mode="video")
+    header = json.loads((made / "dataset.json").read_text())
+    (made / "dataset.json").write_text(json.dumps({**header, **said}))
+    data = open_release(made)
+    with pytest.raises(DatasetError, match=f"clip train-000: expected.*{complaint}"):
+        data[0]
+    with pytest.raises(DatasetError, match="clip train-000: expected"):
+        data.read_into(0, np.empty((3, 10, 10, 3), np.uint8), np.empty(100, np.float32))
+
+
+def test_bytes_that_are_no_video_are_damage(tmp_path: Path) -> None:
+    made = write_release(tmp_path / "r", {"train": 2}, mode="video")
+    name = damage(made, 1, 0, 0)
+    data = open_release(made)
+    assert data[0].frames.shape == (3, 24, 32, 3)
+    with pytest.raises(DatasetError, match=f"clip {name}: expected an MP4.*; run verify"):
+        data[1]
 
 
 def test_val_is_validation_and_other_words_are_refused(release: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from gerdata.chance import rng_for
 from gerdata.clip import CLASSES, Clip, Sample, Structure
 from gerdata.manifest import FORMAT_VERSION, MANIFEST_SCHEMA, Counts, Header, Row, write_rows
 from gerdata.media.audio import encode_wav
+from gerdata.media.mp4 import encode_mp4
 from gerdata.store import members
 from gerdata.store.tar import TarWriter, finish
 
@@ -38,10 +39,12 @@ def draw_sample(split: str, number: int) -> Sample:
     return Sample(clip, rng.integers(0, 256, (T, HEIGHT, WIDTH, 3), dtype=np.uint8), audio, Structure.empty(T, 1))
 
 
-def write_release(release: Path, sizes: dict[str, int], per_shard: int = 100, sound: str = "flac") -> Path:
+def write_release(
+    release: Path, sizes: dict[str, int], per_shard: int = 100, sound: str = "flac", mode: str = "frames"
+) -> Path:
     """A finished release of the given number of clips a split."""
     (release / "manifest").mkdir(parents=True)
-    suffixes = tuple(sound if name == "flac" else name for name in members.suffixes(T, has_structure=True))
+    suffixes = members.as_released(members.suffixes(T, has_structure=True), mode, sound)
     for split, size in sizes.items():
         (release / split).mkdir()
         rows = []
@@ -53,11 +56,10 @@ def write_release(release: Path, sizes: dict[str, int], per_shard: int = 100, so
                     sample = draw_sample(split, number)
                     encoded = members.encode(sample, 95)
                     if sound == "wav":
-                        encoded["flac"] = encode_wav(sample.audio)
-                    placed = [
-                        tar.add(f"{sample.clip.id}.{name}", data)
-                        for name, data in zip(suffixes, encoded.values(), strict=True)
-                    ]
+                        encoded["wav"] = encode_wav(sample.audio)
+                    if mode == "video":
+                        encoded["mp4"] = encode_mp4(sample.frames, sample.clip.duration_s)
+                    placed = [tar.add(f"{sample.clip.id}.{name}", encoded[name]) for name in suffixes]
                     offsets, lengths = tuple(m.offset for m in placed), tuple(m.length for m in placed)
                     rows.append(Row(sample.clip, shard=shard, member_offset=offsets, member_length=lengths))
             finish(release / shard)

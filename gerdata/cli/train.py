@@ -20,6 +20,7 @@ class TrainShared(Shared):
     """What every command understands, and what a run takes beside its release."""
 
     device: Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")] = "cpu"
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode ahead; the run is the same.")] = 0
     private_structure: Annotated[
         bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")
     ] = False
@@ -63,7 +64,7 @@ def train(
     if shared.overwrite:
         clear(out)
     private = (shared.private or shared.workspace / "private") if shared.private_structure else None
-    beside = gather(release, shared.device, private, shared.embeddings, how.embedding)
+    beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
     watches = [board(out / "tensorboard")] if shared.tensorboard else []
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal
     with Epochs("train", how.epochs, shared.quiet or not is_first) as epochs:

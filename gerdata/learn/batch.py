@@ -1,6 +1,6 @@
 """Clips as tensors: the form a model takes them in, one of them, and B of them side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -68,7 +68,7 @@ class Batch(NamedTuple):
         return self._replace(**moved, targets=targets)  # type: ignore[arg-type]  # ids are no tensor
 
 
-def video_tensor(frames: list[Frames], form: Form) -> Tensor:
+def video_tensor(frames: Iterable[Frames], form: Form) -> Tensor:
     """Frames [H, W, 3] to uint8 [T, 3, h, w], resized to a square by area; the aspect is not kept, as in the papers."""
     size = (form.image_px, form.image_px)
     small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])  # [T, h, w, 3]

@@ -25,6 +25,7 @@ class Beside(NamedTuple):
     """Nothing of it is kept by a run but fingerprints."""
 
     device: str = "cpu"  # or cuda
+    workers: int = 0  # processes that decode what does not fit in memory ahead of the one that learns
     structures: Mapping[str, Structure] = {}  # of real people: for this machine alone
     structures_print: str = ""  # a keyed fingerprint of them
     embeddings: Mapping[str, Tensor] = {}  # float32 [e]

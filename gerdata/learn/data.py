@@ -4,9 +4,10 @@ Only the members a model needs are opened. What chance does to a training clip i
 id) alone, so neither the order of clips nor a resumed run alters it.
 """
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,17 +18,16 @@ from torch.utils.data import Dataset
 from gerdata.chance import rng_for
 from gerdata.clip import SPLITS, Audio, BodyMaps, Frames, Structure
 from gerdata.errors import DatasetError
+from gerdata.learn.ahead import Ahead
 from gerdata.learn.batch import Form, Item, audio_tensor, video_tensor
 from gerdata.learn.metrics import DataKind
 from gerdata.learn.sampler import Catalogue, Mixing, epoch_order
 from gerdata.learn.target import rescaled
-from gerdata.manifest import Header, Row
-from gerdata.media.audio import decode_audio
-from gerdata.media.images import decode_jpeg
+from gerdata.manifest import Header
+from gerdata.release import ReleaseDataset
 from gerdata.store.home import Folder
-from gerdata.store.index import Index, Ints, Place
+from gerdata.store.index import Ints
 from gerdata.store.members import LIMBS, STRUCTURE, decode_limbs, decode_structure
-from gerdata.store.samples import Samples
 
 # A split whose tensors take more than a quarter of the machine's memory is decoded anew each epoch: a third of the time of one.
 CACHE_LIMIT_BYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
@@ -47,20 +47,19 @@ class ReleaseSplit(Dataset[Item]):
     def __init__(self, release: Path, split: str, form: Form, hide: Hide = "none", keep_sound: bool = False) -> None:
         self.release, self.split, self.form, self.hide, self.keep_sound = release, split, form, hide, keep_sound
         self.header = read_header(release)
-        self.index = Index(release / "manifest" / f"{split}.parquet", self.header.members)
+        self.source = ReleaseDataset(Folder(release), split)
+        self.index = self.source.index
+        if hide == "heads-and-sound" and STRUCTURE not in self.header.members:
+            raise DatasetError(f"{release}: samples hold {', '.join(self.header.members)}; this needs {STRUCTURE}")
         self.numbers = self._labelled()
         self.rows = self.index.select(self.numbers)
         self.unlabelled = len(self.index) - len(self.rows)
         self.labels: list[int] = self.index.codes("label", self.header.classes)[self.numbers].tolist()
-        self._frames = [i for i, member in enumerate(self.header.members) if member.endswith(".jpg")]
-        self._audio = self._member("flac", "wav")
-        self._structure = self._member("structure.npz") if hide == "heads-and-sound" else -1
         self.structures: Mapping[str, Structure] = {}  # of real people, by clip: private, and never in a release
         self.embeddings: Mapping[str, Tensor] = {}  # float32 [e] by clip
-        self._samples = Samples(Folder(release), self.index)
+        self.workers = 0  # processes that decode ahead of the one that learns; they change no byte
+        self._ahead: Ahead | None = None
         self._decoded: dict[int, tuple[Tensor, Tensor, Audio | None]] = {}
-        if not self._frames:
-            raise DatasetError(f"{release}: expected still frames (fNN.jpg) in each sample; shard it again as frames")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -69,7 +68,7 @@ class ReleaseSplit(Dataset[Item]):
         clip = self.rows[index].clip
         video, audio, sound = self._decoded[index] if index in self._decoded else self._decode(index)
         has_audio = clip.has_audio and self.form.modality != "video" and self.hide == "none"
-        structure, limbs = self._known(self.rows[index]) if self.form.structure else (None, None)
+        structure, limbs = self._known(index) if self.form.structure else (None, None)
         return Item(
             clip.id,
             video,
@@ -101,47 +100,44 @@ class ReleaseSplit(Dataset[Item]):
         order = rng_for(seed, "shuffled-labels", self.split).permutation(len(self.labels))
         self.labels = [self.labels[i] for i in order]
 
+    @contextlib.contextmanager
+    def ahead(self, order: Sequence[int]) -> Iterator[None]:
+        """Within, `workers` decode the clips of `order` that are not in memory, ahead of the process that asks for them."""
+        wanted = [int(self.numbers[index]) for index in order if index not in self._decoded]
+        if not self.workers or not wanted:
+            yield
+            return
+        with Ahead(self.source, wanted, self.workers) as self._ahead:
+            try:
+                yield
+            finally:
+                self._ahead = None
+
     def _decode(self, index: int) -> tuple[Tensor, Tensor, Audio | None]:
-        row = self.rows[index]
-        try:
-            frames = [decode_jpeg(self._read(row, i)) for i in self._frames]
-            sound = decode_audio(self._read(row, self._audio))
-        except DatasetError as error:
-            raise DatasetError(f"{self.release}: clip {row.clip.id}: {error}; run verify") from None
-        if self._structure >= 0:
-            heads = decode_structure(self._read(row, self._structure)).heads
-            frames = [hide_heads(frame, boxes) for frame, boxes in zip(frames, heads, strict=True)]
-        decoded = video_tensor(frames, self.form), audio_tensor(sound, self.form), sound if self.keep_sound else None
+        number = int(self.numbers[index])
+        media = self._ahead.take(number) if self._ahead else None
+        frames, sound = media or self.source.media(number)
+        if self.hide == "heads-and-sound":
+            heads = decode_structure(self._read(index, STRUCTURE)).heads
+            frames = np.stack([hide_heads(frame, boxes) for frame, boxes in zip(frames, heads, strict=True)])
+        kept = sound.copy() if self.keep_sound else None
+        decoded = video_tensor(frames, self.form), audio_tensor(sound, self.form), kept
         if len(self.rows) * sum(array.nbytes for array in decoded if array is not None) <= CACHE_LIMIT_BYTES:
             self._decoded[index] = decoded
         return decoded
 
-    def _known(self, row: Row) -> tuple[Structure | None, BodyMaps | None]:
+    def _known(self, index: int) -> tuple[Structure | None, BodyMaps | None]:
         """What is known of a clip's people, in pixels of the model's frames: all, or maps of bodies, or nothing."""
-        members, clip = self.header.members, row.clip
+        members, clip = self.header.members, self.rows[index].clip
         structure = self.structures.get(clip.id)
         if structure is None and STRUCTURE in members:
-            structure = decode_structure(self._read(row, members.index(STRUCTURE)))
+            structure = decode_structure(self._read(index, STRUCTURE))
         if structure is not None:
             return rescaled(structure, clip.height_px, clip.width_px, self.form.image_px), None
-        return None, decode_limbs(self._read(row, members.index(LIMBS))) if LIMBS in members else None
+        return None, decode_limbs(self._read(index, LIMBS)) if LIMBS in members else None
 
-    def _read(self, row: Row, member: int) -> bytes:
-        name = self.header.members[member]
-        try:
-            start, length = row.member_offset[member], row.member_length[member]
-            place = Place(row.clip.id, row.shard or "", (name,), (start,), (start + length,))
-        except IndexError:
-            raise DatasetError(f"{self.release}: clip {row.clip.id} lies at no place in a tar; run verify") from None
-        return bytes(self._samples.read(place)[name])
-
-    def _member(self, *names: str) -> int:
-        for name in names:
-            if name in self.header.members:
-                return self.header.members.index(name)
-        raise DatasetError(
-            f"{self.release}: samples hold {', '.join(self.header.members)}; this needs {' or '.join(names)}"
-        )
+    def _read(self, index: int, member: str) -> bytes:
+        return bytes(self.source.samples[int(self.numbers[index])][member])
 
     def _labelled(self) -> Ints:
         """The numbers of the rows that have a label; `DatasetError` where one is no class."""

@@ -103,12 +103,19 @@ class Loader:
         how, order = self.how, self.order(epoch)
         rows = share_of(order, how.batch, how.rank, how.world, start, how.tail)
         self._turn += 1
-        turn, self.position = self._turn, start
-        for step, (arrays, bad) in enumerate(self._filled(rows), start=1):
+        self.position = start
+        for step, batch in enumerate(self.given(rows.tolist()), start=1):
+            self.position = position_after(start, step, how.batch, how.world, len(order))
+            yield batch
+
+    def given(self, batches: Sequence[Sequence[int]]) -> Iterator[ClipBatch]:
+        """Batches that the caller chose: each of at most `batch` numbers of clips in the split."""
+        self._turn += 1
+        turn = self._turn
+        for some, (arrays, bad) in zip(batches, self._filled(batches), strict=True):
             for one in bad:
                 self.bad[self.data.ids[one.row]] = one
-            self.position = position_after(start, step, how.batch, how.world, len(order))
-            yield self._batch(arrays)
+            yield self._batch({name: array[: len(some)] for name, array in arrays.items()})
             if turn != self._turn:
                 raise UsageError("another epoch of this loader was begun; one at a time")
 
@@ -126,16 +133,16 @@ class Loader:
     ) -> None:
         self.close()
 
-    def _filled(self, rows: Ints) -> Iterator[tuple[Arrays, tuple[Bad, ...]]]:
+    def _filled(self, rows: Sequence[Sequence[int]]) -> Iterator[tuple[Arrays, tuple[Bad, ...]]]:
         if self.how.workers:
             yield from self._by_workers(rows)
             return
-        for some in rows.tolist():
+        for some in rows:
             if self._kept is None or not self.how.reuse_buffers:
                 self._kept = empty_batch(self._fields, self.how.batch)
             yield self._kept, fill(self._source, some, self._kept, self.how.on_bad)
 
-    def _by_workers(self, rows: Ints) -> Iterator[tuple[Arrays, tuple[Bad, ...]]]:
+    def _by_workers(self, rows: Sequence[Sequence[int]]) -> Iterator[tuple[Arrays, tuple[Bad, ...]]]:
         """Tasks are given in order, as far ahead as there are slots, and their batches come in order."""
         crew, slots = self._hired()
         try:
@@ -146,7 +153,7 @@ class Loader:
             slot_of: dict[int, int] = {}
             for number in range(len(rows)):
                 while free and given < len(rows):
-                    if not crew.give(Task(given, free[0], tuple(rows[given].tolist()))):
+                    if not crew.give(Task(given, free[0], tuple(rows[given]))):
                         break
                     slot_of[given] = free.popleft()
                     given += 1

@@ -41,6 +41,7 @@ from gerdata.learn.change import Ranges, apply_change, draw_change, needs_wavefo
 from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import load, measure_split
 from gerdata.learn.frozen import FrozenSplit, freeze_picture
+from gerdata.learn.metrics import Metrics
 from gerdata.learn.objective import GROUP, LATENT, STRUCTURE, class_weights_of, losses_of
 from gerdata.learn.optimiser import lr_at, lr_of, make_average, make_optimiser
 from gerdata.learn.picture_encoder import PictureEncoder, VisionEncoder
@@ -103,7 +104,7 @@ def train(
     make_folder(out)
     if recipe.video_epochs and not (out / DONE).is_file():
         tell(f"first stage: the picture branch alone, {recipe.video_epochs} epochs")
-        train(first_stage(recipe), release, out / VIDEO, seed, tell, threads, Beside(beside.device))
+        train(first_stage(recipe), release, out / VIDEO, seed, tell, threads, Beside(beside.device, beside.workers))
     with joined(beside.device) as ranks, stoppable(out), alone(out, ranks), exact(threads, beside.device):
         torch.manual_seed(torch_seed(seed, "weights"))
         model = build_model(recipe, len(splits.train.header.classes))
@@ -137,7 +138,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
     while progress.epochs < recipe.epochs and not progress.is_stale(recipe.patience):
         epoch = progress.epochs + 1
         told = train_epoch(learner, splits.train, recipe, (identity.seed, epoch), ranks)
-        figures = measure_split(learner.kept, splits.validation)
+        figures = measure(learner.kept, splits.validation)
         progress = progress.after(figures, told)
         if ranks.rank == 0:
             save_epoch(out, identity, progress, learner)
@@ -146,7 +147,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
         tell(
             f"epoch {epoch}/{recipe.epochs}: loss {told['train_loss']:.4f}, {SELECTION} accuracy {figures.accuracy:.4f}"
         )
-    last = measure_split(learner.kept, splits.validation)
+    last = measure(learner.kept, splits.validation)
     load_weights(out, learner.kept)
     run = Run(
         identity=identity,
@@ -164,9 +165,9 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
         active_units=active_units_of(progress),
         selection=SELECTION,
         best_epoch=progress.best_epoch,
-        best=measure_split(learner.kept, splits.validation),
+        best=measure(learner.kept, splits.validation),
         last=last,
-        test=measure_split(learner.kept, splits.test) if splits.test else None,
+        test=measure(learner.kept, splits.test) if splits.test else None,
     )
     if ranks.rank == 0:
         run.write(out)
@@ -190,7 +191,7 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
         training.shuffle_labels(seed)
     splits = Splits(training, validation, test if test else None)
     for split in splits.used():
-        split.embeddings = beside.embeddings
+        split.embeddings, split.workers = beside.embeddings, beside.workers
     training.structures = beside.structures
     if beside.structures and not any(row.clip.id in beside.structures for row in training.rows):
         raise DatasetError(
@@ -229,17 +230,18 @@ def train_epoch(
     steps = math.ceil(len(data) / recipe.batch)
     total, spread, lr = torch.zeros(len(PARTS), dtype=torch.float64), Spread(), 0.0
     learner.model.train()
-    for step, some in enumerate(batches(order, recipe.batch), start=(epoch - 1) * steps):
-        lr = lr_of(step, recipe.epochs * steps, recipe)
-        learner.optimiser.zero_grad()
-        mine = ranks.share(some)
-        for piece in batches(mine, math.ceil(max(1, len(mine)) / recipe.accumulate)):
-            batch = read_batch(data, piece, recipe, chance)
-            parts = piece_losses(learner.model, batch, recipe, weights, spread)
-            refuse_not_finite(parts, epoch, batch)
-            torch.autograd.backward(torch.stack(list(parts.values())).sum() * (len(piece) / len(some)))
-            total += torch.tensor([parts[name].item() * len(piece) if name in parts else 0.0 for name in PARTS])
-        step_weights(learner, recipe, lr, ranks)
+    with data.ahead([index for some in batches(order, recipe.batch) for index in ranks.share(some)]):
+        for step, some in enumerate(batches(order, recipe.batch), start=(epoch - 1) * steps):
+            lr = lr_of(step, recipe.epochs * steps, recipe)
+            learner.optimiser.zero_grad()
+            mine = ranks.share(some)
+            for piece in batches(mine, math.ceil(max(1, len(mine)) / recipe.accumulate)):
+                batch = read_batch(data, piece, recipe, chance)
+                parts = piece_losses(learner.model, batch, recipe, weights, spread)
+                refuse_not_finite(parts, epoch, batch)
+                torch.autograd.backward(torch.stack(list(parts.values())).sum() * (len(piece) / len(some)))
+                total += torch.tensor([parts[name].item() * len(piece) if name in parts else 0.0 for name in PARTS])
+            step_weights(learner, recipe, lr, ranks)
     ranks.average_buffers(learner.model)
     means = dict(zip(PARTS, (ranks.sum(total) / len(data)).tolist(), strict=True))
     told = {"train_loss": sum(means.values()), "lr": lr}
@@ -247,6 +249,12 @@ def train_epoch(
         told |= {f"{name}_loss": value for name, value in means.items()}
     units = spread.active_units()
     return told if units is None else {**told, "active_units": units}
+
+
+def measure(model: Model, data: ReleaseSplit) -> Metrics:
+    """Figures on a split, its clips decoded ahead."""
+    with data.ahead(range(len(data))):
+        return measure_split(model, data)
 
 
 def read_batch(data: ReleaseSplit, indices: list[int], recipe: TrainRecipe, chance: tuple[int, int]) -> Batch:

@@ -208,7 +208,7 @@ class GridEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maps = tiny_maps()
+        self.maps = tiny_maps(96)
 
     def forward(self, frames: Tensor) -> Tensor:
         """uint8 [N, 3, h, w] -> [N, 192, 7, 7]."""

@@ -111,6 +111,10 @@ def kept_members(header: Header, frames: int | None) -> tuple[tuple[str, ...], l
             f"view.frames = {frames}: the release keeps {header.n_frames}; protect and shard with more n_frames"
         )
     pictures = [i for i, name in enumerate(header.members) if name.endswith(".jpg")]
+    if not pictures:
+        raise DatasetError(
+            f"view.frames = {frames}: samples hold {', '.join(header.members)}; shard it again as frames"
+        )
     wanted = {pictures[i] for i in spread_evenly(frames, len(pictures))}
     kept = [
         i

@@ -46,12 +46,14 @@ def encode_mp4(frames: Frames, duration_s: float, mark: str = "") -> bytes:
     return out.getvalue()
 
 
-def decode_mp4(data: bytes) -> Frames:
-    """Inverse of `encode_mp4`, up to the losses of H.264: `uint8 [T, H, W, 3]`. `DatasetError` for what is no such file.
+def decode_mp4(data: bytes, most: int = MOST_FRAMES) -> Frames:
+    """Inverse of `encode_mp4`, up to the losses of H.264: `uint8 [T, H, W, 3]`. `DatasetError` for what is no such file, or
+    has over `most` frames.
 
     A decoder of video is a large thing to show a stranger's bytes: do it in a process that may die (`verify` does).
     """
     frames: list[Frames] = []
+    most = min(most, MOST_FRAMES)
     try:
         with av.open(io.BytesIO(data), "r", options=_READ) as container:
             if len(container.streams) != 1 or len(container.streams.video) != 1:
@@ -61,8 +63,8 @@ def decode_mp4(data: bytes) -> Frames:
             if stream.codec_context.width * stream.codec_context.height > MOST_PIXELS:
                 raise DatasetError(f"expected frames of at most {MOST_PIXELS} pixels")
             for frame in container.decode(stream):
-                if len(frames) == MOST_FRAMES or frame.width * frame.height > MOST_PIXELS:
-                    raise DatasetError(f"expected at most {MOST_FRAMES} frames of {MOST_PIXELS} pixels")
+                if len(frames) == most or frame.width * frame.height > MOST_PIXELS:
+                    raise DatasetError(f"expected at most {most} frames of {MOST_PIXELS} pixels")
                 frames.append(frame.to_ndarray(format="rgb24"))
         return np.stack(frames)
     except (av.error.FFmpegError, ValueError, OSError) as error:

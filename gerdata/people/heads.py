@@ -5,27 +5,24 @@ black, right and below); out come, at a quarter of the size, a score, the logari
 (y before x) for every cell.
 """
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from gerdata.clip import Frames
 from gerdata.people.graphs import session, with_free_sizes
+from gerdata.people.tiles import Boxes, checked, without_doubles
+from gerdata.people.tiles import tiles as cut
 from gerdata.people.weights import load
 
 LONG_SIDE = 960  # to which a whole frame is scaled down
 TILE_SIDE = 1920  # pixels of an enlarged tile: one look at 2 megapixels costs a third of six at .9 that overlap
 TILE_SCALE = 2.0  # heads of 8-9 px are missed and of 16-18 px found (measured on a crowd), so 10-px heads are doubled
 TILE_OVERLAP = 192  # pixels of the enlarged frame: heads up to 96 px of the frame are whole in one tile at least
-EDGE = 2.0  # boxes this close to the cut of a tile are parts of heads that another tile or the whole frame has whole
 MIN_SIDE = 2.0  # pixels of the frame; a smaller box is nobody's head
 MAX_OVERLAP = 0.3  # intersection over union from which two boxes are one head
 STRIDE, MULTIPLE = 4, 32
 INPUT, OUTPUTS = "input.1", ("537", "538", "539")
-
-Boxes = npt.NDArray[np.float32]
 
 
 class HeadFinder:
@@ -52,22 +49,19 @@ class HeadFinder:
         8 to 96 px, which takes 4 times as long at 500x375 and up to 30 times at 3 megapixels.
         `ValueError` for another shape or type, or a `min_score` not in (0, 1).
         """
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-            raise ValueError(f"expected uint8 [H, W, 3], came {frame.dtype} {frame.shape}")
-        if not 0 < min_score < 1:
-            raise ValueError(f"min_score: expected more than 0 and less than 1, came {min_score}")
+        checked(frame, min_score)
         height, width = frame.shape[:2]
         if not frame.size:
             return np.zeros((0, 5), np.float32)
         found = [self._found(frame, min(1.0, LONG_SIDE / max(height, width)), min_score)]
         if tiles:
-            for y0, y1 in _spans(height, tile_scale):
-                for x0, x1 in _spans(width, tile_scale):
-                    boxes = self._found(frame[y0:y1, x0:x1], tile_scale, tile_score or min_score)
-                    boxes += np.array([x0, y0, x0, y0, 0], np.float32)
-                    boxes = boxes[_is_whole(boxes, (x0, y0, x1, y1), (width, height))]
-                    found.append(boxes[_is_small(boxes, tile_scale) & ~_is_part(boxes, found[0])])
-        boxes = without_doubles(np.concatenate(found))
+            for tile in cut((height, width), int(TILE_SIDE / tile_scale), int(TILE_OVERLAP / tile_scale)):
+                boxes = self._found(tile.of(frame), tile_scale, tile_score or min_score)
+                boxes = tile.keeps(
+                    boxes + np.array([tile.x0, tile.y0, tile.x0, tile.y0, 0], np.float32), (height, width)
+                )
+                found.append(boxes[_is_small(boxes, tile_scale) & ~_is_part(boxes, found[0])])
+        boxes = without_doubles(np.concatenate(found), MAX_OVERLAP)
         boxes[:, 0:4:2] = boxes[:, 0:4:2].clip(0, width)
         boxes[:, 1:4:2] = boxes[:, 1:4:2].clip(0, height)
         sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
@@ -97,46 +91,6 @@ def _decoded(score: Boxes, log_size: Boxes, offset: Boxes, min_score: float) -> 
     low, high = centres - sizes / 2, centres + sizes / 2
     boxes = np.stack([low[1], low[0], high[1], high[0], score[0, 0][rows, columns]], axis=1)
     return boxes.astype(np.float32)
-
-
-def without_doubles(boxes: Boxes) -> Boxes:
-    """The best box of each head, best first; among equals the earlier one."""
-    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    left, kept = np.arange(len(boxes)), []
-    while len(left):
-        first, rest = left[0], left[1:]
-        kept.append(first)
-        wide = np.minimum(boxes[first, 2], boxes[rest, 2]) - np.maximum(boxes[first, 0], boxes[rest, 0])
-        high = np.minimum(boxes[first, 3], boxes[rest, 3]) - np.maximum(boxes[first, 1], boxes[rest, 1])
-        shared = wide.clip(0) * high.clip(0)
-        union = (areas[first] + areas[rest] - shared).clip(1e-6)
-        left = rest[shared / union < MAX_OVERLAP]
-    return boxes[kept]
-
-
-def _spans(size: int, scale: float = TILE_SCALE) -> Iterator[tuple[int, int]]:
-    """Where tiles begin and end along a side, in pixels of the frame: overlapping, even, the last ends at the end."""
-    tile, overlap = int(TILE_SIDE / scale), int(TILE_OVERLAP / scale)
-    n = max(1, -(-(size - overlap) // (tile - overlap)))
-    for i in range(n):
-        begin = round(i * (size - tile) / (n - 1)) if n > 1 else 0
-        yield begin, min(size, begin + tile)
-
-
-def _is_whole(boxes: Boxes, tile: tuple[int, int, int, int], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Which boxes do not touch a side where the tile, x0 y0 x1 y1, was cut from the frame of that width and height."""
-    x0, y0, x1, y1 = tile
-    whole = np.ones(len(boxes), np.bool_)
-    if x0 > 0:
-        whole &= boxes[:, 0] > x0 + EDGE
-    if y0 > 0:
-        whole &= boxes[:, 1] > y0 + EDGE
-    if x1 < size[0]:
-        whole &= boxes[:, 2] < x1 - EDGE
-    if y1 < size[1]:
-        whole &= boxes[:, 3] < y1 - EDGE
-    return whole
 
 
 def _is_small(boxes: Boxes, scale: float) -> npt.NDArray[np.bool_]:

@@ -8,8 +8,8 @@ import numpy as np
 from gerdata.clip import Frames
 from gerdata.media.picture import Shown
 from gerdata.people.follow import Boxes, Grey, follow, motion_of
-from gerdata.people.heads import LONG_SIDE, TILE_SCALE, HeadFinder, without_doubles
-from gerdata.people.tiles import turned_back
+from gerdata.people.heads import LONG_SIDE, MAX_OVERLAP, TILE_SCALE, HeadFinder
+from gerdata.people.tiles import turned_back, without_doubles
 from gerdata.people.tracks import Look, Tracks
 
 SMALL_SIDE_PX = 480  # of a frame that is looked at only to follow heads through time, or turned
@@ -67,7 +67,7 @@ class HeadScan:
         has_tiles = scale > 1.1 * min(1.0, LONG_SIDE / longest)  # else the whole frame is looked at as large as that
         found = [finder.find(frame, self.min_score, has_tiles, scale, self.tile_score)]
         found += self._turned(shown, frame, finder)
-        return without_doubles(np.concatenate(found)), (frame.shape[0], frame.shape[1])
+        return without_doubles(np.concatenate(found), MAX_OVERLAP), (frame.shape[0], frame.shape[1])
 
     def _turned(self, shown: Shown, frame: Frames, finder: HeadFinder) -> Iterator[Boxes]:
         """Heads of people who lie, or of a picture that lies and does not say so: in the frame turned by quarters. Of 43

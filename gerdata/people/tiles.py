@@ -82,20 +82,27 @@ def overlaps(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
 
 
 def best_of_each(boxes: Boxes, size: tuple[int, int], max_overlap: float) -> Boxes:
-    """`float32 [P, 5]` x0 y0 x1 y1 score without doubles, best first, cut to the frame (height, width); among equals the
-    earlier stays. Two boxes are doubles from an intersection over union of `max_overlap`; empty boxes go."""
-    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")].astype(np.float32)
+    """`without_doubles` of boxes `[P, 5]` x0 y0 x1 y1 score that are first cut to the frame (height, width); empty boxes go."""
+    boxes = boxes.astype(np.float32)
     boxes[:, 0:4:2] = boxes[:, 0:4:2].clip(0, size[1])
     boxes[:, 1:4:2] = boxes[:, 1:4:2].clip(0, size[0])
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    left, kept = np.flatnonzero(areas > 0), []
+    return without_doubles(boxes[areas > 0], max_overlap)
+
+
+def without_doubles(boxes: Boxes, max_overlap: float) -> Boxes:
+    """The best box of each head of `[P, 5]`, best first; among equals the earlier one. Two boxes are doubles from an
+    intersection over union of `max_overlap`."""
+    boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")]
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    left, kept = np.arange(len(boxes)), []
     while len(left):
         first, rest = left[0], left[1:]
         kept.append(first)
         wide = np.minimum(boxes[first, 2], boxes[rest, 2]) - np.maximum(boxes[first, 0], boxes[rest, 0])
         high = np.minimum(boxes[first, 3], boxes[rest, 3]) - np.maximum(boxes[first, 1], boxes[rest, 1])
         shared = wide.clip(0) * high.clip(0)
-        left = rest[shared < max_overlap * (areas[first] + areas[rest] - shared)]
+        left = rest[shared < max_overlap * (areas[first] + areas[rest] - shared).clip(1e-6)]
     return np.ascontiguousarray(boxes[np.array(kept, np.intp)])
 
 

@@ -15,6 +15,7 @@ from gerdata.engine.work import Item
 from gerdata.errors import UsageError
 from gerdata.manifest import CLIP_COLUMNS, Header, Pool, Row, clip_to_json, read_rows
 from gerdata.shards.choose import Chosen
+from gerdata.shards.measured import MEASURES
 from gerdata.shards.names import LABELS, item_of, name_in
 from gerdata.store.dataset import Dataset, rows_of
 from gerdata.store.members import LIMBS, POSE_RELEASED, STRUCTURE, is_key
@@ -46,9 +47,9 @@ class Given:
         return tuple(one for name in here for one in (instead if name == STRUCTURE else [name]))
 
     def fingerprint(self) -> dict[str, str]:
-        """What a table alone adds to a release's fingerprint; a whole release is known by its own."""
+        """What a table alone adds to a release's fingerprint; a whole release is known by its own, and by what chose it."""
         if self.header is not None:
-            return {}
+            return {name: told for name, told in self.header.fingerprint.items() if name == MEASURES}
         names = "\n".join(f"{row.clip.id} {row.clip.split}" for row in self.rows)
         return {"rows": hashlib.sha256(names.encode()).hexdigest()}
 

@@ -16,10 +16,11 @@ from gerdata.shards.choose import Chosen, order
 from gerdata.shards.croissant import croissant
 from gerdata.shards.cuts import cuts_of
 from gerdata.shards.given import Given, matched
+from gerdata.shards.measured import MEASURES, measures_digest, source_measures
 from gerdata.shards.names import renamed
 from gerdata.shards.parents import Parents, members_of
 from gerdata.shards.recipes import recipes_of
-from gerdata.shards.select import select
+from gerdata.shards.select import asks_quality, select
 from gerdata.store.checksums import CHECKSUMS, checksums_of
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import Dataset, sha256_of_file
@@ -69,10 +70,11 @@ def job_of(
     if recipe.mode == "video" and to.is_media_free:
         raise UsageError("--media-free has no media, so it has no mode; leave out mode = video")
     parents = Parents.open(datasets, recipe, needs_all=given is None)
+    measures: dict[str, str] = {}
     if given is not None:
         planned, pool = matched(given, parents.pool(recipe.mode), private, to.name), given.pool
     else:
-        planned, pool = _planned(parents, to, recipe, seed, private)
+        planned, pool, measures = _planned(parents, to, recipe, seed, private)
     used = sorted({one.parent for one, _ in planned if one.parent >= 0})
     if not used:
         raise UsageError(f"{', '.join(str(one.root) for one in datasets)}: no samples to make a release of")
@@ -93,7 +95,7 @@ def job_of(
         items=[item for _, item in planned],
         cuts=cuts_of([one for one, _ in planned], recipe, has_media=not to.is_media_free),
         fingerprint=_fingerprint(parents.digest(told), to, recipe, seed, private)
-        | (given.fingerprint() if given else {}),
+        | (given.fingerprint() if given else measures),
         recipe=recipe.model_dump(mode="json"),
         seed=seed,
         classes=headers[0].classes,
@@ -108,9 +110,12 @@ def job_of(
 
 def _planned(
     parents: Parents, to: Target, recipe: ShardRecipe, seed: int, private: Private
-) -> tuple[list[tuple[Chosen, Item]], Pool]:
-    """What the recipe chooses, in its order and under its new names."""
-    selected = select(parents.pool(recipe.mode), recipe, parents.terms, seed, is_free=to.is_media_free)
+) -> tuple[list[tuple[Chosen, Item]], Pool, dict[str, str]]:
+    """What the recipe chooses, in its order and under its new names; and a fingerprint of what it chose by, where that is
+    private."""
+    pool = parents.pool(recipe.mode)
+    measured = source_measures(private, [one.clip.id for one in pool]) if asks_quality(recipe) else {}
+    selected = select(pool, recipe, parents.terms, seed, is_free=to.is_media_free, measured=measured)
     chosen = order(selected.chosen, lambda name: private.pseudonym("order", to.name, seed, name))
     planned = []
     for one in chosen:
@@ -118,7 +123,8 @@ def _planned(
         hides_labels = to.is_media_free and terms is not None and not terms.passes_labels
         item = renamed(one, to.name, private, drop_groups=recipe.drop_groups, hide_labels=hides_labels)
         planned.append((one, item))
-    return planned, selected.pool()
+    digest = {MEASURES: measures_digest(measured, private, to.name)} if measured else {}
+    return planned, selected.pool(), digest
 
 
 def _fingerprint(inputs: str, to: Target, recipe: ShardRecipe, seed: int, private: Private) -> dict[str, str]:

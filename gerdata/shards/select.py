@@ -1,5 +1,6 @@
 """Which samples go into a release, and why each other one does not: nothing is left out without being counted."""
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,16 @@ class Selected:
 
 
 def select(
-    pool: Sequence[Chosen], recipe: ShardRecipe, terms: Mapping[int, Terms], seed: int, *, is_free: bool = False
+    pool: Sequence[Chosen],
+    recipe: ShardRecipe,
+    terms: Mapping[int, Terms],
+    seed: int,
+    *,
+    is_free: bool = False,
+    measured: Mapping[str, Quality] | None = None,
 ) -> Selected:
-    """Filter, cap, balance, mix and split. `terms` are those of a parent, by its number. The order of the pool is of no matter.
+    """Filter, cap, balance, mix and split. `terms` are those of a parent, by its number; `measured` what is known of sources,
+    by id, which bounds of quality are held against and nothing else. The order of the pool is of no matter.
 
     `UsageError` where a recipe asks for what cannot be had; `AccountError` where one sample was lost.
     """
@@ -43,7 +51,8 @@ def select(
     left: Counter[str] = Counter()
     held = []
     for one in pool:
-        reason = reason_against(one.clip, terms.get(one.parent), recipe)
+        source = (measured or {}).get(one.clip.id, one.clip.quality)
+        reason = reason_against(dataclasses.replace(one.clip, quality=source), terms.get(one.parent), recipe)
         if reason is None:
             _may_pass(terms.get(one.parent), is_free)
             held.append(one)
@@ -77,6 +86,11 @@ def reason_against(clip: Clip, terms: Terms | None, recipe: ShardRecipe) -> str 
         ("flag", bool(set(clip.flags) & set(recipe.exclude_flags))),
     )
     return next((reason for reason, holds in tests if holds), None) or _quality_against(clip.quality, recipe)
+
+
+def asks_quality(recipe: ShardRecipe) -> bool:
+    """Whether a recipe bounds any measure of quality."""
+    return any(getattr(recipe, key) is not None for key, _ in _BOUNDS)
 
 
 def licences_known(clip: Clip, terms: Terms | None) -> tuple[str, ...]:

@@ -1,16 +1,15 @@
 """Where every sample of a split lies: the columns of its manifest, not an object a row.
 
 Opening reads the footer of the Parquet; a column is decoded when it is first asked for, and places of members by groups of
-rows (4,096 in ours), kept as 8 bytes a row and 8 a member. docs/performance.md says what a million rows take.
+rows (4,096 in ours), kept as 16 bytes a row and 8 a member. docs/performance.md says what a million rows take.
 """
 
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import add
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -39,23 +38,26 @@ HELD_GROUPS, HELD_ROWS = 32, 1 << 16
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the members of one sample lie: `shard` below the root, and bytes `starts[k]` to `ends[k]` of each member."""
+class Place(NamedTuple):
+    """Where the members of one sample lie: in `shard`, below the root, within `span` bytes from `first` on, and each
+    `lengths[k]` bytes from `first + further[k]` on."""
 
-    id: str
     shard: str
     members: tuple[str, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    first: int
+    span: int
+    further: list[int]
+    lengths: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Members of a group of rows: the first one's offset, how far behind it each begins, and its length (-1: nowhere)."""
+    """Members of a group of rows: where the foremost begins, how far from there to the end of the hindmost, how far behind
+    it each begins, and its length (-1: nowhere)."""
 
     ids: pa.Array
     firsts: Ints  # [rows]
+    spans: Ints  # [rows]
     further: npt.NDArray[np.integer[Any]]  # [rows, most members]
     lengths: npt.NDArray[np.int32]  # [rows, most members]
 
@@ -143,7 +145,7 @@ class Index:
         self._open()
 
     def __len__(self) -> int:
-        return int(self._group_starts[-1])
+        return self._starts[-1]
 
     @property
     def ids(self) -> Ids:
@@ -184,16 +186,22 @@ class Index:
         number, inside = self.group_of(row)
         group = self._group(number)
         shards, codes = self._shard_codes()
-        code, name = int(codes[row]), str(group.ids[inside].as_py())
+        code = int(codes[row])
         if code < 0:
-            raise DatasetError(f"{self.path}: clip {name} has no media; this manifest points to raw sources")
+            raise DatasetError(
+                f"{self.path}: clip {self.name_of(row)} has no media; this manifest points to raw sources"
+            )
         members = self._members_of(row)
-        sizes = group.lengths[inside, : len(members)].tolist()
-        if len(sizes) < len(members) or not sizes or min(sizes) < 0:
-            raise DatasetError(f"{self.path}: clip {name} lies at no place in a tar; run verify")
-        first = int(group.firsts[inside])
-        starts = tuple([first + more for more in group.further[inside, : len(members)].tolist()])
-        return Place(name, shards[code], members, starts, tuple(map(add, starts, sizes)))
+        lengths = group.lengths[inside, : len(members)].tolist()
+        if len(lengths) < len(members) or not lengths or min(lengths) < 0:
+            raise DatasetError(f"{self.path}: clip {self.name_of(row)} lies at no place in a tar; run verify")
+        further = group.further[inside, : len(members)].tolist()
+        return Place(shards[code], members, int(group.firsts[inside]), int(group.spans[inside]), further, lengths)
+
+    def name_of(self, row: int) -> str:
+        """The id of one row, without reading all."""
+        number, inside = self.group_of(row)
+        return str(self._group(number).ids[inside].as_py())
 
     def rows(self, start: int, stop: int) -> Iterator[Row]:
         """Whole rows as objects, for those who want all of a few."""
@@ -304,11 +312,12 @@ def _packed(ids: pa.Array, offsets: Ints, lengths: Ints) -> _Places:
     width = min(offsets.shape[1], lengths.shape[1])
     offsets, lengths = offsets[:, :width], lengths[:, :width]
     bad = (offsets < 0) | (lengths < 0) | (lengths > MEMBER_LIMIT_BYTES) | (offsets > OFFSET_LIMIT_BYTES)
-    firsts = offsets[:, 0].copy() if width else np.zeros(len(offsets), np.int64)
+    firsts = np.where(bad, OFFSET_LIMIT_BYTES, offsets).min(axis=1, initial=OFFSET_LIMIT_BYTES)
+    spans = np.where(bad, firsts[:, None], offsets + lengths).max(axis=1, initial=0) - firsts
     further = np.where(bad, 0, offsets - firsts[:, None])
     is_small = bool((np.abs(further) <= MEMBER_LIMIT_BYTES).all())
     further = further.astype(np.int32) if is_small else further
-    return _Places(ids, firsts, further, np.where(bad, -1, lengths).astype(np.int32))
+    return _Places(ids, firsts, spans, further, np.where(bad, -1, lengths).astype(np.int32))
 
 
 def _matrix(column: pa.ChunkedArray) -> Ints:

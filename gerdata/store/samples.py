@@ -6,13 +6,12 @@ shrinks under its reader is then an error instead of the end of the process.
 
 import os
 from collections import OrderedDict
-from operator import gt
 from types import TracebackType
 from typing import Any
 
 from gerdata.errors import DatasetError
 from gerdata.store.home import Home
-from gerdata.store.index import Index, Place
+from gerdata.store.index import Index
 
 OPEN_LIMIT = 64  # shards held open by one process
 SPAN_LIMIT_BYTES = 256 << 20  # members of one sample lie side by side; what spreads over more is read one by one
@@ -35,24 +34,23 @@ class Samples:
         return len(self.index)
 
     def __getitem__(self, row: int) -> dict[str, memoryview]:
-        """Suffix to bytes of all members of one sample, in their order."""
-        return self.read(self.index.place(range(len(self))[row]))
+        """Suffix to bytes of all members of one sample, in their order; `DatasetError` where they lie beyond the end of their
+        tar."""
+        row = range(len(self.index))[row]
+        name, members, first, span, further, lengths = self.index.place(row)
+        shard = self._shard(name)
+        if first + span > shard.size:
+            clip = self.index.name_of(row)
+            raise DatasetError(f"{self.home.name}/{name}: clip {clip} lies beyond its end; run verify")
+        each = zip(members, further, lengths, strict=True)
+        if span > SPAN_LIMIT_BYTES:
+            return {member: shard.read(first + more, length) for member, more, length in each}
+        whole = shard.read(first, span)
+        return {member: whole[more : more + length] for member, more, length in each}
 
     def by_id(self, name: str) -> dict[str, memoryview]:
         """The members of the sample of an id; `KeyError` where there is none."""
         return self[self.index.ids.find(name)]
-
-    def read(self, place: Place) -> dict[str, memoryview]:
-        """The members at a place; `DatasetError` where they lie beyond the end of their tar."""
-        shard = self._shard(place.shard)
-        start, end = min(place.starts), max(place.ends)
-        if start < 0 or end > shard.size or any(map(gt, place.starts, place.ends)):
-            raise DatasetError(f"{self.home.name}/{place.shard}: clip {place.id} lies beyond its end; run verify")
-        spans = zip(place.members, place.starts, place.ends, strict=True)
-        if end - start > SPAN_LIMIT_BYTES:
-            return {member: shard.read(a, b) for member, a, b in spans}
-        whole = shard.read(start, end)
-        return {member: whole[a - start : b - start] for member, a, b in spans}
 
     def _shard(self, name: str) -> "_Shard":
         found = self._open.get(name)
@@ -90,12 +88,10 @@ class _Shard:
                     raise DatasetError(f"{self._name}: cannot be read ({error.strerror})") from None
         self.size = os.fstat(self._file).st_size
 
-    def read(self, start: int, end: int) -> memoryview:
-        data = os.pread(self._file, end - start, start)
-        if len(data) != end - start:
-            raise DatasetError(
-                f"{self._name}: expected {end - start} bytes at {start}, came {len(data)}; it is cut short"
-            )
+    def read(self, start: int, length: int) -> memoryview:
+        data = os.pread(self._file, length, start)
+        if len(data) != length:
+            raise DatasetError(f"{self._name}: expected {length} bytes at {start}, came {len(data)}; it is cut short")
         return memoryview(data)
 
     def __del__(self) -> None:

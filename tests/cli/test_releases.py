@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from conftest import Gerdata
 from making import tree
 
 from gerdata.manifest import Row
+from gerdata.store.private import open_private
 
 FORMS = {
     "tars": (),
@@ -236,6 +238,38 @@ def test_a_media_free_release_is_made_whole_again(
         assert not [path for path, data in files.items() if b"\xff\xd8\xff" in data or b"fLaC" in data]
         assert gerdata("verify", free).code == 0
         assert again(tmp_path / name, (*shared, "--from-manifest", free)) == tree(made / "shards" / name)
+
+
+def test_bounds_of_quality_hold_against_sources_and_nothing_of_them_is_written(
+    made: Path, again: Callable[..., dict[str, bytes]], gerdata: Gerdata, tmp_path: Path
+) -> None:
+    """Three of nine clips are dark by the private index; without it none is known to be bright."""
+    private = open_private(Path(shutil.copytree(made / "private", tmp_path / "private")))
+    path = private.root / "ingested/index.parquet"
+    index = pq.read_table(path)
+    ids = index["id"].to_pylist()
+    bright = index["brightness"].to_pylist()
+    assert min(bright) > 0.3
+    dark = pa.array([0.02] * 3 + bright[3:])
+    pq.write_table(index.set_column(index.schema.get_field_index("brightness"), "brightness", dark), path)
+    words = ("--release", "bright", "--set", "kind=real", "--set", "min_brightness=0.15", "--synthetic-rate", 0)
+    shared = ("--workspace", made, "--private", private.root)
+    files = again(tmp_path / "bright", (*shared, *words))
+    header = json.loads(files["dataset.json"])
+    assert header["pool"]["left_out"] == {"kind": 12, "quality": 3}
+    told = [row for split in ("train", "validation", "test") for row in rows(tmp_path / "bright", split)]
+    assert {row["id"] for row in told} == {private.pseudonym("clip", "bright", name) for name in ids[3:]}
+    assert [row["quality"] for row in told] == [None] * 6
+    assert len(header["fingerprint"]["measures"]) == 32
+    assert gerdata("verify", tmp_path / "bright").code == 0
+    again(tmp_path / "free", (*shared, *words, "--media-free"))
+    assert again(tmp_path / "whole", (*shared, "--from-manifest", tmp_path / "free")) == files
+    path.unlink()
+    ran = gerdata("shard", *words, *shared, "--out", tmp_path / "none")
+    assert ran.code == 2
+    assert "no samples to make a release of" in ran.err
+    path.write_bytes(b"PAR1")
+    assert "not a readable index" in gerdata("shard", *words, *shared, "--out", tmp_path / "none").err
 
 
 def test_labels_that_may_not_pass_on_stay_and_come_back(made: Path, gerdata: Gerdata, tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def test_figures_say_that_they_are_synthetic(trained: dict) -> None:
 
 
 def test_a_run_goes_on_to_the_same_bytes(gerdata: Gerdata, workspace: Path, trained: dict, tmp_path: Path) -> None:
-    """Trained again elsewhere, and asked again where it is done: nothing changes."""
-    ran = gerdata("train", "--workspace", workspace, "--out", tmp_path / "again", "--quiet", *TINY)
+    """Trained again elsewhere, by other workers, and asked again where it is done: nothing changes."""
+    ran = gerdata("train", "--workspace", workspace, "--out", tmp_path / "again", "--quiet", "--workers", 2, *TINY)
     assert ran.code == 0, ran.err
     before = tree(Path(trained["out"]))
     assert tree(tmp_path / "again") == before

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from gerdata.errors import DatasetError, InterruptedRun, RecipeError
 from gerdata.learn.ablate import ablate, cells_of
-from gerdata.learn.data import ReleaseSplit, release_fingerprint
+from gerdata.learn.data import ReleaseSplit, read_header, release_fingerprint
 from gerdata.learn.evaluate import load
 from gerdata.learn.run import Run
-from gerdata.learn.view import make_view
+from gerdata.learn.view import kept_members, make_view
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import AblateRecipe, TrainRecipe, ViewRecipe
 from gerdata.report.chart import chart_of
@@ -93,6 +93,13 @@ def test_a_view_of_fewer_frames_shows_those_in_the_middle_of_equal_stretches(
     assert (few[0].video[0] == all_[0].video[1]).all()  # of three the second
     with pytest.raises(DatasetError, match="keeps 3"):
         make_view(mixed, ViewRecipe(frames=5), tmp_path / "five", 0)
+
+
+def test_a_view_of_fewer_frames_of_videos_is_refused(mixed: Path) -> None:
+    header = read_header(mixed)
+    of_videos = header.model_copy(update={"members": ("mp4", "flac", "json")})
+    with pytest.raises(DatasetError, match=r"view\.frames = 2: samples hold mp4.*as frames"):
+        kept_members(of_videos, 2)
 
 
 def test_cells_go_on_are_trained_once_and_are_compared_with_their_reference(

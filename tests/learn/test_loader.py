@@ -59,6 +59,16 @@ def test_batches_hold_what_the_release_holds(data: ReleaseDataset, workers: int,
         assert not loader.bad
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_videos_load_too(tmp_path: Path, workers: int) -> None:
+    data = open_release(write_release(tmp_path / "r", {"train": 5}, mode="video"))
+    with Loader(data, Loading(2, 1, EVERY, workers=workers)) as loader:
+        for batch in loader.epoch(0):
+            for k, name in enumerate(batch.ids):
+                assert np.array_equal(batch.video[k].permute(0, 2, 3, 1).numpy(), data.by_id(name).frames)
+        assert not loader.bad
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_two_held_batches_are_copies_unless_buffers_are_reused(data: ReleaseDataset, workers: int) -> None:
     def hold_two(reuse: bool) -> tuple[ClipBatch, torch.Tensor, ClipBatch]:
@@ -83,6 +93,16 @@ def test_workers_write_into_a_few_slots_for_ever(data: ReleaseDataset) -> None:
     with Loader(data, Loading(1, 1, EVERY, workers=2, reuse_buffers=True)) as loader:
         places = {batch.video.data_ptr() for epoch in range(2) for batch in loader.epoch(epoch)}
     assert len(places) <= 2 * 2 + 1
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_that_the_caller_chose_come_as_chosen(data: ReleaseDataset, workers: int) -> None:
+    chosen = [[5, 5, 0], [16], [2, 3]]
+    with Loader(data, Loading(3, workers=workers)) as loader:
+        came = [[data.ids.find(name) for name in batch.ids] for batch in loader.given(chosen)]
+        assert came == chosen
+        assert [len(batch.video) for batch in loader.given(chosen)] == [3, 1, 2]
+        assert list(loader.given([])) == []
 
 
 def test_order_depends_on_seed_and_epoch_alone(data: ReleaseDataset) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gerdata.errors import MissingError
-from gerdata.people.heads import TILE_SIDE, HeadFinder, _decoded, _is_part, _is_whole, _spans, _up, without_doubles
+from gerdata.people.heads import MAX_OVERLAP, TILE_OVERLAP, TILE_SIDE, HeadFinder, _decoded, _is_part, _up
+from gerdata.people.tiles import Tile, tiles, without_doubles
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +38,17 @@ class TestDecoder:
         assert np.isfinite(_decoded(score, size, np.zeros_like(size), 0.5)).all()
 
     def test_doubles_go_the_best_stays(self) -> None:
-        found = without_doubles(boxes((0, 0, 10, 10, 0.6), (1, 0, 11, 10, 0.9), (30, 0, 40, 10, 0.7)))
+        found = without_doubles(boxes((0, 0, 10, 10, 0.6), (1, 0, 11, 10, 0.9), (30, 0, 40, 10, 0.7)), MAX_OVERLAP)
         assert found[:, 4].tolist() == pytest.approx([0.9, 0.7])
-        assert len(without_doubles(boxes())) == 0
-        beside = without_doubles(boxes((0, 0, 10, 10, 0.6), (6, 0, 16, 10, 0.9)))
+        assert len(without_doubles(boxes(), MAX_OVERLAP)) == 0
+        beside = without_doubles(boxes((0, 0, 10, 10, 0.6), (6, 0, 16, 10, 0.9)), MAX_OVERLAP)
         assert len(beside) == 2  # a quarter in common: two heads
 
 
 class TestTiles:
     @pytest.mark.parametrize("size", [1, 100, 480, 481, 864, 865, 1080, 1920, 3840])
     def test_tiles_cover_a_side_and_overlap_by_a_head(self, size: int) -> None:
-        spans = list(_spans(size))
+        spans = [(tile.y0, tile.y1) for tile in tiles((size, 1), TILE_SIDE // 2, TILE_OVERLAP // 2)]
         assert spans[0][0] == 0
         assert spans[-1][1] == size
         for (_, end), (begin, _) in pairwise(spans):
@@ -56,8 +57,9 @@ class TestTiles:
 
     def test_what_a_tile_cuts_through_is_left_to_its_neighbour(self) -> None:
         cut, whole = (470.0, 10.0, 479.5, 20.0, 0.9), (400.0, 0.0, 410.0, 10.0, 0.9)
-        assert _is_whole(boxes(cut, whole), (0, 0, 480, 480), (900, 480)).tolist() == [False, True]
-        assert _is_whole(boxes(cut, whole), (0, 0, 480, 480), (480, 480)).tolist() == [True, True]
+        tile = Tile(0, 0, 480, 480)
+        assert tile.keeps(boxes(cut, whole), (480, 900)).tolist() == boxes(whole).tolist()
+        assert tile.keeps(boxes(cut, whole), (480, 480)).tolist() == boxes(cut, whole).tolist()
 
     def test_an_eye_in_a_head_is_no_head(self) -> None:
         head = boxes((100, 100, 200, 220, 0.9))

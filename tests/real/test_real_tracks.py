@@ -15,8 +15,9 @@ from gerdata.chance import rng_for
 from gerdata.clip import Points
 from gerdata.errors import MissingError
 from gerdata.media.picture import StillFrame
-from gerdata.people.heads import Boxes, HeadFinder
+from gerdata.people.heads import HeadFinder
 from gerdata.people.scan import HeadScan
+from gerdata.people.tiles import Boxes
 from gerdata.people.tracks import Look, Tracks
 from gerdata.privacy.check import covered_share
 from gerdata.privacy.heads import RemoveHeads, grown, head_finder

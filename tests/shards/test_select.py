@@ -54,6 +54,15 @@ def test_each_filter_has_its_reason(recipe: dict[str, object], told: dict[str, o
     assert reason is None or reason in LEFT_OUT
 
 
+def test_bounds_hold_against_what_is_known_of_sources_which_no_row_is_told() -> None:
+    pool = [one(number) for number in range(3)]
+    known = {"c0000": Quality(black_share=0.1), "c0001": Quality(black_share=0.5), "else": Quality(black_share=0.0)}
+    selected = select(pool, ShardRecipe(max_black_share=0.2), {}, 0, measured=known)
+    assert selected.chosen == [pool[0]]
+    assert selected.chosen[0].clip.quality is None
+    assert selected.left_out == {"quality": 1, "not-measured": 1}
+
+
 def test_what_terms_exclude_and_what_nobody_licensed() -> None:
     research = Terms(of="protected", source="a corpus", licence="EULA", excludes=("commercial",))
     assert reason_against(clip(), research, ShardRecipe(use="commercial")) == "excluded-use"

@@ -12,7 +12,10 @@ from gerdata.clip import Clip
 from gerdata.errors import DatasetError
 from gerdata.manifest import MANIFEST_SCHEMA, Row, write_rows
 from gerdata.store import index as index_file
+from gerdata.store import samples as samples_file
+from gerdata.store.home import Folder
 from gerdata.store.index import Index
+from gerdata.store.samples import Samples
 
 MEMBERS = ("f00.jpg", "flac", "json")
 
@@ -37,8 +40,11 @@ def test_places_are_those_of_the_rows(tmp_path_factory, offsets: list[list[int]]
     index = write(tmp_path_factory.mktemp("index") / "train.parquet", rows)
     for i, one in enumerate(rows):
         place = index.place(i)
-        assert (place.id, place.shard, place.starts) == (one.clip.id, one.shard, one.member_offset)
-        assert [b - a for a, b in zip(place.starts, place.ends, strict=True)] == list(one.member_length)
+        assert (index.name_of(i), place.shard, place.members) == (one.clip.id, one.shard, MEMBERS)
+        assert [place.first + more for more in place.further] == list(one.member_offset)
+        assert place.lengths == list(one.member_length)
+        ends = [a + n for a, n in zip(one.member_offset, one.member_length, strict=True)]
+        assert (place.first, place.first + place.span) == (min(one.member_offset), max(ends))
     assert list(index.rows(0, len(rows))) == rows
 
 
@@ -79,9 +85,31 @@ def test_columns_ids_and_rows_across_row_groups(tmp_path: Path, monkeypatch: pyt
 )
 def test_what_cannot_be_a_place_is_refused_by_name(tmp_path: Path, offsets: tuple, lengths: tuple) -> None:
     index = write(tmp_path / "train.parquet", [row(0), row(1, offsets, lengths)])
-    assert index.place(0).id == "id0000"
+    assert index.place(0).lengths == [7, 8, 9]
     with pytest.raises(DatasetError, match="id0001 lies at no place"):
         index.place(1)
+
+
+@pytest.mark.parametrize("span", [0, 1 << 20])
+def test_members_are_read_in_any_order_and_one_by_one_where_they_lie_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, span: int
+) -> None:
+    monkeypatch.setattr(samples_file, "SPAN_LIMIT_BYTES", span)
+    data = bytes(range(256)) * 20
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/train-000000.tar").write_bytes(data)
+    offsets, lengths = (4000, 17, 1000), (1120, 0, 900)
+    index = write(tmp_path / "train.parquet", [row(0, offsets, lengths), row(1, (5000, 1, 2), (121, 1, 1))])
+    samples = Samples(Folder(tmp_path), index)
+    for number in (0, -2):
+        held = {name: bytes(view) for name, view in samples[number].items()}
+        wanted = {m: data[a : a + n] for m, a, n in zip(MEMBERS, offsets, lengths, strict=True)}
+        assert held == wanted
+    with pytest.raises(DatasetError, match="clip id0001 lies beyond its end"):
+        samples[1]
+    for number in (2, -3):
+        with pytest.raises(IndexError):
+            samples[number]
 
 
 def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Clips that workers decode while others are learnt from, for splits that do not fit in memory."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+
+from gerdata.clip import Audio, Frames
+from gerdata.learn.loader import Loader, Loading
+from gerdata.release import ReleaseDataset
+
+CLIPS = 4  # a task: of 75 frames of 224 x 224 px each they are 45 MB, and there are two tasks a worker, and one
+
+Media = tuple[Frames, Audio]
+
+
+class Ahead:
+    """The clips of `rows`, decoded by `workers` processes in that order; a context, which ends them.
+
+    `take` gives `frames: uint8 [T, H, W, 3]` and `audio: float32 [N]` at 16 kHz, which are valid until the next clip is taken:
+    the buffers are used again. None for a clip whose turn it is not. A damaged clip is the `DatasetError` that it is without
+    workers.
+    """
+
+    def __init__(self, data: ReleaseDataset, rows: Sequence[int], workers: int) -> None:
+        self._expected = deque(rows)
+        self._loader = Loader(data, Loading(CLIPS, workers=workers, reuse_buffers=True, on_bad="raise"))
+        self._coming = self._decoded([rows[k : k + CLIPS] for k in range(0, len(rows), CLIPS)])
+
+    def take(self, row: int) -> Media | None:
+        """The next clip, if it is this one."""
+        if not self._expected or self._expected[0] != row:
+            return None
+        self._expected.popleft()
+        return next(self._coming)
+
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loader.close()
+
+    def _decoded(self, batches: Sequence[Sequence[int]]) -> Iterator[Media]:
+        for rows, batch in zip(batches, self._loader.given(batches), strict=True):
+            frames, audio = batch.video.permute(0, 1, 3, 4, 2).numpy(), batch.audio.numpy()
+            for k, length in enumerate(batch.audio_length.tolist()):
+                if length == audio.shape[1]:  # as long as the manifest allows, so it may have been cut
+                    yield self._loader.data.media(rows[k])
+                else:
+                    yield frames[k], audio[k, :length]
