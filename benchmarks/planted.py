@@ -28,7 +28,7 @@ from gerdata.learn.breakdown import part_of
 from gerdata.learn.compare import signed
 from gerdata.learn.data import ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import ask_split, load, open_split
-from gerdata.learn.frozen import freeze_picture
+from gerdata.learn.frozen import FrozenSplit, freeze_picture
 from gerdata.learn.occlude import parse_occlusion
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
@@ -38,17 +38,24 @@ from gerdata.recipe import TrainRecipe
 from gerdata.recipe import load as load_recipe
 
 CLOSE = ("min_people=2", "max_people=4", "min_head=0.3", "max_head=0.5", "mixed_share=0.0", "weak_share=0.0")
-CASTS = (
-    "bank_people=120",
-    "cast_size=4",
-)  # 30 small casts, so that several are tested on; drawn once, in minutes
+CASTS = ("bank_people=120", "cast_size=4")  # small casts, so that several are tested on; drawn once, in minutes
 CHANNELS = ("show", "posture_share", "voiced")
 SIGNALS = {"faces": (1, 0, 0), "bodies": (0, 1, 0), "sound": (0, 0, 1), "agreement": (1, 1, 1)}
 SAME, OTHER = 0, 1  # labels of the last set
 
 
-class Agreeing(ReleaseSplit):
-    """Pictures of a split with sounds of others in it: half of them of the same class, by lot, which is the new label."""
+class Pairs(ReleaseSplit):
+    """Pictures of a split with sounds of others in it, its `partner`s; what is mixed in below says how a clip is read."""
+
+    partner: list[int]
+
+    def __getitem__(self, index: int) -> Item:
+        item = super().__getitem__(index)
+        return item._replace(audio=super().__getitem__(self.partner[index]).audio)
+
+
+class Agreeing(Pairs):
+    """Half of the partners are of the same class, by lot, which is the new label."""
 
     def __init__(self, release: Path, split: str, form: Form) -> None:
         super().__init__(release, split, form)
@@ -58,9 +65,9 @@ class Agreeing(ReleaseSplit):
         fitting = [np.flatnonzero((classes == c) == (new == SAME)) for c, new in zip(classes, self.labels, strict=True)]
         self.partner = [int(rng.choice(some)) for some in fitting]
 
-    def __getitem__(self, index: int) -> Item:
-        item = super().__getitem__(index)
-        return item._replace(audio=super().__getitem__(self.partner[index]).audio)
+
+class FrozenPairs(Pairs, FrozenSplit):
+    """The same with the tokens of a frozen picture encoder."""
 
 
 def run(*words: str) -> None:
@@ -113,7 +120,7 @@ def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
         if recipe.video_epochs:
             train(first_stage(recipe), release, out / VIDEO, seed, threads=1)
             encoder = freeze_picture(model, load(out / VIDEO).model)
-            splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
+            splits = Splits(*(FrozenPairs(split, encoder, recipe.architecture == "ve-md") for split in splits.used()))
         fit(model, splits, identity, out, Onlookers(lambda line: None, lambda epoch, figures: None, ranks))
 
 
