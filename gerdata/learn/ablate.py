@@ -142,10 +142,20 @@ def place_of(cell: Cell, release: Path, out: Path, seed: int) -> Place:
     rows = read_rows(seen / "manifest" / "train.parquet")
     clips = sum(row.clip.label is not None for row in rows)
     a_pass = math.ceil(clips / cell.train.batch)
-    epochs = max(1, round(cell.steps / a_pass)) if cell.steps else cell.train.epochs
-    recipe = cell.train.model_copy(update={"epochs": epochs})
+    recipe = recipe_of(cell, a_pass)
     run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}")
-    return Place(cell, recipe, seen, run, seed, clips, epochs * a_pass)
+    return Place(cell, recipe, seen, run, seed, clips, (recipe.first_epochs + recipe.epochs) * a_pass)
+
+
+def recipe_of(cell: Cell, a_pass: int) -> TrainRecipe:
+    """How a cell is trained, where a pass over its clips takes `a_pass` steps. `cell.steps` are those of both stages, which
+    keep their proportion; what starts from another cell has had its first stage there."""
+    first, second = 0 if cell.start else cell.train.first_epochs, cell.train.epochs
+    if cell.steps:
+        passes = max(1, round(cell.steps / a_pass))
+        first = min(passes - 1, round(passes * first / (first + second)))
+        second = passes - first
+    return cell.train.model_copy(update={"video_epochs": first, "epochs": second})
 
 
 def run_place(place: Place, start: Path | None, threads: int, tell: Tell) -> Run:
@@ -163,8 +173,8 @@ def run_place(place: Place, start: Path | None, threads: int, tell: Tell) -> Run
 def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
     """Train on from the kept weights of another run; what they were stands in the run's identity as `pretrained`."""
     recipe = place.recipe
-    if recipe.video_epochs or recipe.picture_weights:
-        raise RecipeError("a cell that starts from another cannot also have a first stage or weights of its own")
+    if recipe.picture_weights:
+        raise RecipeError("a cell that starts from another cannot also have weights of its own")
     check_recipe(recipe)
     splits = read_splits(recipe, place.release, place.seed)
     classes = splits.train.header.classes
@@ -187,7 +197,8 @@ def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
 def _started(place: Place, start: Path) -> Place:
     """The same from other weights, which are part of what it is made of; their steps count."""
     told = Run.read(start)
-    steps = told.identity.recipe.epochs * math.ceil(told.clips["train"] / told.identity.recipe.batch)
+    how = told.identity.recipe
+    steps = (how.first_epochs + how.epochs) * math.ceil(told.clips["train"] / how.batch)
     run = place.run.with_name(_digest(f"{place.run.name}{sha256_of_file(start / BEST)}"))
     return Place(place.cell, place.recipe, place.release, run, place.seed, place.clips, place.steps + steps)
 

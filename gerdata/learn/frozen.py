@@ -32,13 +32,19 @@ class FrozenSplit(ReleaseSplit):
         return item._replace(video=video, tokens=self._tokens[index])
 
 
-def freeze_picture(model: Model, learned: Model) -> PictureEncoder | VisionEncoder:
-    """Give a model the picture encoder of another, which does not learn any more. `DatasetError` where it has none."""
+def take_picture(model: Model, learned: Model) -> PictureEncoder | VisionEncoder:
+    """Give a model the weights of another's picture encoder, which is returned. `DatasetError` where it has none."""
     if model.picture is None or learned.picture is None:
-        raise DatasetError('a first stage needs a picture encoder to freeze; for ve-md set picture = "vit" or "clip"')
-    encoder = learned.picture.requires_grad_(False).eval()
+        raise DatasetError('a first stage needs a picture encoder; for ve-md set picture = "vit" or "clip"')
+    model.picture.load_state_dict(learned.picture.state_dict())
+    return learned.picture
+
+
+def freeze_picture(model: Model, learned: Model) -> PictureEncoder | VisionEncoder:
+    """The same, and neither learns any more."""
+    encoder = take_picture(model, learned).requires_grad_(False).eval()
     if isinstance(encoder, VisionEncoder):
         encoder.released = 0
-    model.picture.load_state_dict(encoder.state_dict())
+    assert model.picture is not None
     model.picture.requires_grad_(False)
     return encoder

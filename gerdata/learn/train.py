@@ -40,7 +40,7 @@ from gerdata.learn.bottleneck import Spread
 from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
 from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import load, measure_split
-from gerdata.learn.frozen import FrozenSplit, freeze_picture
+from gerdata.learn.frozen import FrozenSplit, freeze_picture, take_picture
 from gerdata.learn.metrics import Metrics
 from gerdata.learn.objective import GROUP, LATENT, STRUCTURE, class_weights_of, losses_of
 from gerdata.learn.optimiser import lr_at, lr_of, make_average, make_optimiser
@@ -96,14 +96,15 @@ def train(
 
     Goes on from the last finished epoch at `out`; a finished run is read, not trained again. `FingerprintError` where
     the run at `out` is another one, `InterruptedRun` on Ctrl-C or SIGTERM, `GerdataError` on a loss that is not finite.
-    With `video_epochs` the picture branch is trained alone before, as a run of its own in `out/video`, and then frozen.
+    With `video_epochs` the picture branch is trained alone before, as a run of its own in `out/video`, and then frozen, unless
+    `video_frozen` says otherwise.
     """
     check_recipe(recipe)
     splits = read_splits(recipe, release, seed, beside)
     check_frames(recipe, splits.train.header.n_frames)
     make_folder(out)
-    if recipe.video_epochs and not (out / DONE).is_file():
-        tell(f"first stage: the picture branch alone, {recipe.video_epochs} epochs")
+    if recipe.first_epochs and not (out / DONE).is_file():
+        tell(f"first stage: the picture branch alone, {recipe.first_epochs} epochs")
         train(first_stage(recipe), release, out / VIDEO, seed, tell, threads, Beside(beside.device, beside.workers))
     with joined(beside.device) as ranks, stoppable(out), alone(out, ranks), exact(threads, beside.device):
         torch.manual_seed(torch_seed(seed, "weights"))
@@ -115,7 +116,7 @@ def train(
             release=release_fingerprint(release),
             threads=threads,
             device=beside.device,
-            pretrained="" if recipe.video_epochs else load_pretrained(model, recipe),
+            pretrained="" if recipe.first_epochs else load_pretrained(model, recipe),
             private_structure=beside.structures_print,
             embeddings=beside.embeddings_print,
         )
@@ -123,9 +124,13 @@ def train(
             run = Run.read(out)
             identity.refuse_other(run.identity, out)
             return run
-        if recipe.video_epochs:
-            encoder = freeze_picture(model, load(out / VIDEO).model)
-            splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
+        if recipe.first_epochs:
+            learned = load(out / VIDEO).model
+            if recipe.video_frozen:
+                encoder = freeze_picture(model, learned)
+                splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
+            else:
+                take_picture(model, learned)
         return fit(model.to(beside.device), splits, identity, out, Onlookers(tell, beside.watch, ranks))
 
 
@@ -203,10 +208,11 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
 
 
 def first_stage(recipe: TrainRecipe) -> TrainRecipe:
-    """The picture branch alone, as a classifier of what is seen, before it is frozen."""
+    """The picture branch alone, as a classifier of what is seen."""
     width = recipe.picture_width if recipe.architecture == "ve-md" else recipe.width
-    told = {"architecture": "video", "epochs": recipe.video_epochs, "lr": recipe.video_lr, "video_epochs": 0}
-    return recipe.model_copy(update=told | {"modality": "video", "modality_dropout": 0.0, "width": width})
+    told = {"architecture": "video", "modality": "video", "modality_dropout": 0.0, "width": width}
+    once = {"epochs": recipe.first_epochs, "lr": recipe.video_lr, "video_epochs": 0, "video_frozen": True}
+    return recipe.model_copy(update=told | once)
 
 
 def train_epoch(

@@ -35,7 +35,10 @@ class TrainRecipe(Recipe):
     precision: Literal["float32", "bf16"] = "float32"
     ema: float = Field(0.0, ge=0, lt=1)  # decay of the averaged weights that are measured and kept; 0: none
     patience: int = Field(0, ge=0)  # epochs without a better one on validation before it stops; 0: never
-    video_epochs: int = Field(0, ge=0)  # first stage: the picture branch alone, which is then frozen; 0: one stage
+    video_epochs: int = Field(0, ge=0)  # first stage: the picture branch alone; 0: one stage
+    video_frozen: bool = (
+        True  # after it; else it goes on learning, so that what neither sense tells alone can be learnt
+    )
     video_lr: float = Field(1e-3, gt=0, le=1)
 
     # the loss of the group's class
@@ -110,6 +113,11 @@ class TrainRecipe(Recipe):
     stages: int = Field(2, ge=1, le=12)
     stage_depth: int = Field(1, ge=1, le=8)
     limb_weight: float = Field(1.0, ge=1, le=100)  # of a cell on a limb against an empty one
+
+    @property
+    def first_epochs(self) -> int:
+        """Epochs of a first stage: none where no picture is seen."""
+        return 0 if self.modality == "audio" else self.video_epochs
 
     @field_validator("augment", mode="before")
     @classmethod

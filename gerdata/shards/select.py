@@ -85,7 +85,10 @@ def reason_against(clip: Clip, terms: Terms | None, recipe: ShardRecipe) -> str 
         ("min-people", recipe.min_people is not None and (clip.n_people or 0) < recipe.min_people),
         ("flag", bool(set(clip.flags) & set(recipe.exclude_flags))),
     )
-    return next((reason for reason, holds in tests if holds), None) or _quality_against(clip.quality, recipe)
+    reason = next((reason for reason, holds in tests if holds), None)
+    if reason or clip.is_synthetic:  # what is drawn is as its recipe wants it
+        return reason
+    return _quality_against(clip.quality, recipe)
 
 
 def asks_quality(recipe: ShardRecipe) -> bool:

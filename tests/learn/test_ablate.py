@@ -9,13 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from gerdata.errors import DatasetError, InterruptedRun, RecipeError
-from gerdata.learn.ablate import ablate, cells_of
+from gerdata.learn.ablate import ablate, cells_of, recipe_of
 from gerdata.learn.data import ReleaseSplit, read_header, release_fingerprint
 from gerdata.learn.evaluate import load
 from gerdata.learn.run import Run
 from gerdata.learn.view import kept_members, make_view
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import AblateRecipe, TrainRecipe, ViewRecipe
+from gerdata.recipe.ablate import Cell
 from gerdata.report.chart import chart_of
 
 
@@ -44,6 +45,18 @@ def base(recipe: TrainRecipe, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def rows_of(release: Path, split: str = "train") -> list:  # type: ignore[type-arg]
     return read_rows(release / "manifest" / f"{split}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("steps", "stages"), [(0, (8, 16)), (120, (4, 8)), (1000, (33, 67)), (10, (0, 1)), (25, (1, 1))]
+)
+def test_steps_are_those_of_both_stages(steps: int, stages: tuple[int, int]) -> None:
+    train = TrainRecipe(video_epochs=8, epochs=16)
+    cell = Cell(name="a", train=train, view=ViewRecipe(), steps=steps)
+    told = recipe_of(cell, 10)  # steps of a pass
+    assert (told.video_epochs, told.epochs) == stages
+    on = recipe_of(cell.model_copy(update={"start": "b"}), 10)
+    assert (on.video_epochs, on.epochs) == (0, sum(stages) if steps else 16)  # its first stage was where it starts from
 
 
 def test_a_view_holds_what_it_says_and_shares_its_tars(mixed: Path, tmp_path: Path, recipe: TrainRecipe) -> None:

@@ -192,8 +192,23 @@ def test_the_tokens_of_a_frozen_branch_are_made_once(
     assert sum(seen) == 27 + 11 + 9  # clips of train, validation and test, whatever the number of epochs
 
 
+def test_a_branch_that_is_not_frozen_learns_on(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    recipe = changed(recipe, video_epochs=1, video_frozen=False, epochs=2)
+    train(recipe, release, tmp_path, 0, threads=1)
+    learnt, kept = (load_file(tmp_path / part / "model.safetensors") for part in ("video", "."))
+    weights = [key for key in learnt if key.startswith("picture.") and learnt[key].ndim == 4]
+    assert weights
+    assert not any(torch.equal(learnt[key], kept[key]) for key in weights)
+    assert all(torch.cosine_similarity(learnt[k].flatten(), kept[k].flatten(), 0) > 0.9 for k in weights)  # from there
+
+
+def test_sound_alone_has_no_first_stage(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    train(changed(recipe, video_epochs=1, epochs=1, modality="audio"), release, tmp_path, 0, threads=1)
+    assert not (tmp_path / "video").exists()
+
+
 def test_ve_md_without_a_transformer_has_nothing_to_freeze(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="picture encoder to freeze"):
+    with pytest.raises(DatasetError, match="needs a picture encoder"):
         train(changed(recipe, video_epochs=1, epochs=1, **VE_MD), release, tmp_path, 0, threads=1)
 
 

@@ -39,6 +39,7 @@ def one(number: int = 0, parent: int = 0, **told: object) -> Chosen:
         ({"min_people": 1}, {"n_people": None}, "min-people"),
         ({"exclude_flags": ("hdr",)}, {"flags": ("rotated", "hdr")}, "flag"),
         ({"max_black_share": 0.2}, {}, "not-measured"),
+        ({"max_black_share": 0.2}, {"is_synthetic": True}, None),
         ({"max_black_share": 0.2}, {"quality": Quality(black_share=0.3)}, "quality"),
         ({"max_black_share": 0.3}, {"quality": Quality(black_share=0.3)}, None),
         ({"min_sharpness": 5}, {"quality": Quality(sharpness=4)}, "quality"),
