@@ -28,7 +28,7 @@ from gerdata.learn.breakdown import part_of
 from gerdata.learn.compare import signed
 from gerdata.learn.data import ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import ask_split, load, open_split
-from gerdata.learn.frozen import FrozenSplit, freeze_picture
+from gerdata.learn.frozen import FrozenSplit, freeze_picture, take_picture
 from gerdata.learn.occlude import parse_occlusion
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
@@ -117,9 +117,12 @@ def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
     with joined("cpu") as ranks, exact(1):
         torch.manual_seed(torch_seed(seed, "weights"))
         model = build_model(recipe, len(classes))
-        if recipe.video_epochs:
+        if recipe.first_epochs:
             train(first_stage(recipe), release, out / VIDEO, seed, threads=1)
-            encoder = freeze_picture(model, load(out / VIDEO).model)
+            learned = load(out / VIDEO).model
+            take_picture(model, learned)
+        if recipe.first_epochs and recipe.video_frozen:
+            encoder = freeze_picture(model, learned)
             splits = Splits(*(FrozenPairs(split, encoder, recipe.architecture == "ve-md") for split in splits.used()))
         fit(model, splits, identity, out, Onlookers(lambda line: None, lambda epoch, figures: None, ranks))
 
