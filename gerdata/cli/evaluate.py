@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,6 @@ from gerdata.errors import UsageError
 if TYPE_CHECKING:
     from gerdata.learn.alter import Alteration
     from gerdata.learn.breakdown import Breakdown
-    from gerdata.learn.data import ReleaseSplit
     from gerdata.learn.evaluate import Trained
     from gerdata.learn.outcome import Outcome
     from gerdata.learn.protocol import Protocols
@@ -36,6 +36,9 @@ class Ways(Shared):
     occlude: Annotated[
         list[str], typer.Option(help="heads, bodies, background or sound: what is covered; may be repeated.")
     ] = field(default_factory=list)
+    structure: Annotated[
+        bool, typer.Option("--structure", help="Also what a ve-md run learnt of people, beside mean poses or maps.")
+    ] = False
 
 
 @command
@@ -53,7 +56,7 @@ def evaluate(
     """Figures of a finished run on one split of a release, with 95 % intervals by source, and for parts of the split.
 
     With --protocol both ways of reporting are measured, and the gap between them is told. With --corrupt and --occlude the same
-    clips are measured again, damaged or partly covered.
+    clips are measured again, damaged or partly covered. With --structure a run's decoder is held to what is known of people.
 
     Example: gerdata evaluate workspace/runs/cross-attention-tiny --protocol clean --occlude heads --corrupt blur:3
     """
@@ -61,20 +64,19 @@ def evaluate(
     from gerdata.learn.breakdown import break_down
     from gerdata.learn.corrupt import parse_corruption
     from gerdata.learn.evaluate import ask_split, load, open_split
+    from gerdata.learn.learnt_structure import learnt_structure, with_structure
     from gerdata.learn.occlude import parse_occlusion
     from gerdata.learn.outcome import metrics_of
     from gerdata.learn.protocol import OPTIMISTIC
     from gerdata.store.dataset import the_release
 
     protocol = shared.protocol
-    _check(split, modality, hide, protocol, bool(shared.corrupt or shared.occlude))
+    _check(split, modality, hide, protocol, bool(shared.corrupt or shared.occlude), shared.structure)
     alterations: list[Alteration] = [parse_corruption(one, shared.seed) for one in shared.corrupt]
     alterations += [parse_occlusion(one) for one in shared.occlude]
     where, trained = release or the_release(shared.workspace), load(run)
-
-    def opened(name: str) -> "ReleaseSplit":
-        return open_split(trained, run, where, name, modality, hide)  # type: ignore[arg-type]
-
+    seeing = with_structure(trained) if shared.structure else None
+    opened = partial(open_split, trained, run, where, modality=modality, hide=hide)  # type: ignore[arg-type]
     chosen = trained.run.selection if protocol == "published" else split or "test"
     data = opened(chosen)
     outcome = ask_split(trained, data)
@@ -89,6 +91,10 @@ def evaluate(
             note(shared, OPTIMISTIC)
     effects = [effect_of(trained.model, data, outcome, one, shared.seed) for one in alterations]
     lines += [line for one in effects for line in one.lines()]
+    if seeing:
+        opened = partial(open_split, seeing, run, where, modality=modality, hide=hide)  # type: ignore[arg-type]
+        fields["structure"] = learnt = learnt_structure(seeing, opened, chosen, shared.seed)
+        lines += learnt.lines()
     if told.whole.is_underpowered:
         note(shared, f"underpowered: {told.whole.groups} groups; the intervals are too narrow")
     say(shared, "evaluate", run, "\n".join(lines), **to_json(fields | {"effects": effects}))
@@ -115,7 +121,7 @@ def _headline(told: "Breakdown") -> str:
     )
 
 
-def _check(split: str | None, modality: str, hide: str, protocol: str | None, alters: bool) -> None:
+def _check(split: str | None, modality: str, hide: str, protocol: str | None, alters: bool, structure: bool) -> None:
     for name, value, known in (
         ("split", split, (None, "train", "validation", "test")),
         ("modality", modality, ("both", "video", "audio")),
@@ -126,5 +132,7 @@ def _check(split: str | None, modality: str, hide: str, protocol: str | None, al
             raise UsageError(f"--{name} {value}: expected one of {', '.join(str(one) for one in known if one)}")
     if hide != "none" and alters:
         raise UsageError("--hide, --corrupt and --occlude all change the clips; take --hide alone")
+    if structure and modality == "audio":
+        raise UsageError("--structure: people are seen in the picture; leave out --modality audio")
     if split and protocol:
         raise UsageError("--protocol names the split itself; leave out --split")

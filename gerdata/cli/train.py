@@ -1,15 +1,18 @@
 """`gerdata train`."""
 
-import sys
-from collections.abc import Callable
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gerdata.cli.answer import note, say
 from gerdata.cli.options import Shared, command
+
+if TYPE_CHECKING:
+    from gerdata.learn.beside import Watch
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def train(
 
     Example: gerdata train --recipe cross-attention-tiny --set lr=3e-4
     """
+    from gerdata.engine.progress import Epochs
     from gerdata.learn.beside import board, gather
     from gerdata.learn.run import clear
     from gerdata.learn.train import train
@@ -61,9 +65,11 @@ def train(
         clear(out)
     private = (shared.private or shared.workspace / "private") if shared.private_structure else None
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
-    if shared.tensorboard:
-        beside = beside._replace(watch=board(out / "tensorboard"))
-    run = train(how, release, out, shared.seed, _teller(shared.quiet), threads, beside)
+    watches = [board(out / "tensorboard")] if shared.tensorboard else []
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal
+    with Epochs("train", how.epochs, shared.quiet or not is_first) as epochs:
+        watching = beside._replace(watch=_all_of([epochs.watch, *watches]))
+        run = train(how, release, out, shared.seed, epochs.tell, threads, watching)
     kind, figures = run.best.data_kind, run.test or run.best
     line = (
         f"{run.best.data_kind} · best epoch {run.best_epoch}: validation accuracy {run.best.accuracy:.3f}, macro-F1 "
@@ -98,5 +104,11 @@ def _document(run: dict[str, object]) -> dict[str, object]:
     return {key: run[key] for key in keys}
 
 
-def _teller(quiet: bool) -> Callable[[str], None]:
-    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+def _all_of(watches: "list[Watch]") -> "Watch":
+    """One that tells them all."""
+
+    def watch(epoch: int, figures: Mapping[str, float]) -> None:
+        for one in watches:
+            one(epoch, figures)
+
+    return watch

@@ -8,7 +8,7 @@ from pathlib import Path
 from gerdata.clip import SPLITS, Sample
 from gerdata.errors import DatasetError
 from gerdata.manifest import Header, Row
-from gerdata.store.audits import AuditDocument, audit_of
+from gerdata.store.audits import AuditDocument, audit_of, audit_of_header
 from gerdata.store.coverage import Coverage, coverage_of
 from gerdata.store.dataset import HEADER, Dataset, rows_of
 from gerdata.store.members import decode
@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Training:
-    """A finished run: its `run.json`, and its figures by epoch."""
+    """A finished run: its `run.json`, its figures by epoch, and what an audit of it found."""
 
     name: str
     run: dict[str, object]
@@ -44,6 +44,7 @@ class Training:
     confusion: tuple[tuple[int, ...], ...]
     classes: tuple[str, ...]
     where: str
+    audit: AuditDocument | None
 
 
 def stages(workspace: Path) -> list[Stage]:
@@ -105,8 +106,9 @@ def trainings(workspace: Path) -> list[Training]:
             curve = tuple(json.loads(line) for line in lines)
             figures = run["test"] or run["best"]
             confusion = tuple(tuple(int(n) for n in line) for line in figures["confusion"])
-            classes = tuple(run["identity"]["classes"])
-            out.append(Training(path.parent.name, run, curve, confusion, classes, str(figures["split"])))
+            classes, where = tuple(run["identity"]["classes"]), str(figures["split"])
+            audit = audit_of_header(path, workspace / "audits")
+            out.append(Training(path.parent.name, run, curve, confusion, classes, where, audit))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{path}: not a run that can be shown ({type(error).__name__})") from None
     return out

@@ -71,4 +71,5 @@ def _training(one: gather.Training) -> dict[str, object]:
         "classes": one.classes,
         "confusion": one.confusion,
         "where": one.where,
+        "audit": one.audit,
     }

@@ -76,7 +76,7 @@ class Used:
 
 
 class AuditDocument(BaseModel):
-    """A whole audit of the dataset whose header has the digest `dataset`; `beside`: of that it was compared with."""
+    """A whole audit of the dataset, or run, whose header has the digest `dataset`; `beside`: of that it was compared with."""
 
     model_config = ConfigDict(frozen=True)
     format_version: Literal[1] = 1
@@ -145,7 +145,12 @@ def write_audit(document: AuditDocument, folder: Path) -> Path:
 
 def audit_of(dataset: Dataset, folder: Path) -> AuditDocument | None:
     """The audit of exactly this state of a dataset; None where there is none. `DatasetError` for a document that is none."""
-    digest = sha256_of_file(dataset.root / HEADER)
+    return audit_of_header(dataset.root / HEADER, folder)
+
+
+def audit_of_header(header: Path, folder: Path) -> AuditDocument | None:
+    """The same of whatever has this header: a dataset its `dataset.json`, a run its `run.json`."""
+    digest = sha256_of_file(header)
     path = audit_path(folder, digest)
     if not path.is_file():
         return None

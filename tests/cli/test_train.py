@@ -85,6 +85,34 @@ def test_evaluate_tells_both_protocols_and_what_covering_and_damage_cost(
         assert here("evaluate", trained["out"], "--workspace", workspace, *odd).code == 2
 
 
+@pytest.mark.parametrize("decoder", ["query", "heatmap"])
+def test_evaluate_tells_what_was_learnt_of_people_beside_what_knows_no_clip(
+    here: Gerdata, workspace: Path, trained: dict, tmp_path: Path, decoder: str
+) -> None:
+    small = (*TINY, "--set", "epochs=1", "--set", "heatmap_width=4")
+    words = ("--recipe", f"ve-md-{decoder}-tiny", "--workspace", workspace, "--out", tmp_path / "run", "--quiet")
+    assert here("train", *words, *small).code == 0
+    ran = here("evaluate", tmp_path / "run", "--workspace", workspace, "--structure", "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)["structure"]
+    assert told["decoder"] == decoder
+    assert told["training_clips"] == trained["clips"]["train"]
+    assert told["frames"] == 5 * trained["clips"]["test"]
+    figures = {one["figure"] for one in told["figures"]}
+    assert (
+        figures
+        == ({"OKS-AP", "OKS-AP at .50", "OKS-AP at .75"}, {"correlation", "foreground IoU"})[decoder == "heatmap"]
+    )
+    assert len(told["limbs"]) == (0, 2 * 38)[decoder == "heatmap"]
+    for one in told["figures"]:
+        assert one["difference"]["value"] == pytest.approx(one["model"]["value"] - one["baseline"]["value"])
+        assert one["difference"]["low"] <= one["difference"]["value"] <= one["difference"]["high"]
+    for run, odd in ((trained["out"], ()), (tmp_path / "run", ("--modality", "audio"))):
+        refused = here("evaluate", run, "--workspace", workspace, "--structure", *odd)
+        assert refused.code == 2
+        assert "--structure" in refused.err
+
+
 def test_compare_is_paired_and_refuses_what_is_not_alike(
     here: Gerdata, workspace: Path, trained: dict, tmp_path: Path
 ) -> None:

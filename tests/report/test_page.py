@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from conftest import Gerdata
 
+from gerdata.report.page import render
+from gerdata.store.audits import AuditDocument, Figure, Verdict, write_audit
+from gerdata.store.dataset import sha256_of_file
+
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -79,6 +83,57 @@ def test_what_is_not_obfuscated_is_not_shown(gerdata: Gerdata, workspace: Path, 
     assert 'alt="protected sample' not in text
     assert "protected: not shown, as it is not obfuscated" in text
     assert 'alt="protected sample' in (workspace / "report/index.html").read_text()
+
+
+def a_run(folder: Path, seed: int) -> Path:
+    """The least of a finished run that the page reads; its `run.json`."""
+    figures = {
+        "split": "validation",
+        "data_kind": "synthetic",
+        "clips": 4,
+        "accuracy": 0.5,
+        "macro_f1": 0.5,
+        "uar": 0.5,
+    }
+    figures |= {"accuracy_low": 0.1, "accuracy_high": 0.9, "confusion": [[1, 1], [1, 1]]}
+    told = {
+        "identity": {"classes": ["a", "b"], "seed": seed},
+        "synthetic": True,
+        "parameters": 9,
+        "selection": "validation",
+    }
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text('{"epoch": 1, "train_loss": 1.0, "accuracy": 0.5}\n')
+    (folder / "run.json").write_text(json.dumps(told | {"best_epoch": 1, "best": figures, "test": None}))
+    return folder / "run.json"
+
+
+def audit_of(header: Path) -> AuditDocument:
+    """One attack that failed and one that was not tried; why names a source."""
+    figures = (Figure("AUC", 0.62, 0.61, 0.63, 812, 0.5),)
+    verdicts = (
+        Verdict("membership by loss", "failed", "seen in holiday_0815.mp4", "<b>threshold</b>", figures),
+        Verdict("people by fused", "skipped", "nobody in holiday_0815.mp4"),
+    )
+    made = {"stage": "run", "protection": "", "clips": 813, "gerdata": "0", "date": "2026-01-02", "weights": ()}
+    return AuditDocument(dataset=sha256_of_file(header), verdicts=verdicts, **made)
+
+
+def test_an_audit_of_a_run_stands_beside_it_and_of_none_that_is_said(workspace: Path, tmp_path: Path) -> None:
+    shutil.copytree(workspace, tmp_path / "w")
+    attacked, _ = (a_run(tmp_path / "w/runs" / name, seed) for seed, name in enumerate(("attacked", "other")))
+    write_audit(audit_of(attacked), tmp_path / "w/audits")
+    text = render(tmp_path / "w")
+    beside, after = text.split("<h3>attacked</h3>")[1].split("<h3>other</h3>")
+    assert "attacked, 813 clips, 2026-01-02" in beside
+    assert "AUC 0.620 [0.610, 0.630] of 812, chance 0.500" in beside
+    assert re.search(r"membership by loss</td><td class=.note.>failed", beside)
+    assert "&lt;b&gt;threshold&lt;/b&gt;" in beside
+    assert "not audited" not in beside
+    assert "other: not audited; run gerdata audit" in after
+    assert "holiday" not in text
+    attacked.write_text(attacked.read_text() + "\n")  # another state of the run: the audit is not of this one
+    assert "attacked: not audited; run gerdata audit" in render(tmp_path / "w")
 
 
 def browse(page: Path, out: Path) -> tuple[list[str], set[str]]:
