@@ -4,8 +4,6 @@ The folder is not trusted either: rows are checked against a closed form, files 
 every sprite is compared with its hash before it is decoded under a limit.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,11 +20,12 @@ from gerdata.errors import DatasetError, RejectedInput, UsageError
 from gerdata.media.address import Address, sha256_of
 from gerdata.media.limits import MediaLimits
 from gerdata.media.stills import still_with_alpha
+from gerdata.synth.banktable import read_bank
 from gerdata.synth.listing import BACKGROUND, FACE, KINDS, PERSON
 
 FORM = 1
-HEADER, MANIFEST, REJECTS, SOUNDS = "bank.json", "manifest.parquet", "rejects.parquet", "sounds"
-HEADER_LIMIT_BYTES, MANIFEST_LIMIT_BYTES = 1 << 20, 256 << 20
+MANIFEST, REJECTS, SOUNDS = "manifest.parquet", "rejects.parquet", "sounds"
+MANIFEST_LIMIT_BYTES = 256 << 20
 LIMITS = MediaLimits(max_pixels=2_000_000)
 OPEN_SPRITES = 2048
 SCHEMA = pa.schema(
@@ -148,12 +147,7 @@ class PictureBank:
 def open_pictures(folder: Path) -> PictureBank:
     """Open a finished bank; no sprite is read yet. `DatasetError` where there is none, or it is not one of ours."""
     try:
-        header = json.loads(_read(folder / HEADER, HEADER_LIMIT_BYTES))
-        if header["form"] != FORM or header["kind"] != "pictures":
-            raise DatasetError(f"{folder}: expected a bank of pictures of form {FORM}; build it anew")
-        data = _read(folder / MANIFEST, MANIFEST_LIMIT_BYTES)
-        if hashlib.sha256(data).hexdigest() != header["manifest_sha256"]:
-            raise DatasetError(f"{folder / MANIFEST}: is not the file that was built; build the bank again")
+        header, digest, data = read_bank(folder, "pictures", FORM, MANIFEST, MANIFEST_LIMIT_BYTES)
         entries = _ENTRIES.validate_python(pq.read_table(pa.BufferReader(data), schema=SCHEMA).to_pylist())
         n_casts = int(header["n_casts"])
     except FileNotFoundError:
@@ -161,15 +155,7 @@ def open_pictures(folder: Path) -> PictureBank:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, RecursionError) as error:
         told = "a row is out of form" if isinstance(error, ValidationError) else str(error).splitlines()[0][:120]
         raise DatasetError(f"{folder}: expected a bank made by 'gerdata bank build' ({told})") from None
-    return PictureBank(folder, str(header["manifest_sha256"])[:32], n_casts, header, entries)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise DatasetError(f"{path}: over {limit} bytes; a bank has less")
-    return data
+    return PictureBank(folder, digest[:32], n_casts, header, entries)
 
 
 @lru_cache(maxsize=4)

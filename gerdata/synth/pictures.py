@@ -27,9 +27,10 @@ from gerdata.media.limits import MediaLimits
 from gerdata.media.stills import still_with_alpha
 from gerdata.splits import Group, deal
 from gerdata.store.commit import make_folder, write_atomic
+from gerdata.synth.banktable import HEADER
 from gerdata.synth.cutting import Cut, Piece, Tools, background_of, cut_out, tools
 from gerdata.synth.listing import BACKGROUND, KINDS, Picture, listed
-from gerdata.synth.picturebank import FORM, HEADER, MANIFEST, REJECTS, SCHEMA, Entry
+from gerdata.synth.picturebank import FORM, MANIFEST, REJECTS, SCHEMA, Entry
 
 # Why a picture is not in a bank. Closed: adding one is a change of form.
 REASONS = {

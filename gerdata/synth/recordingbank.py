@@ -6,7 +6,6 @@ recording) is heard in one cast only, because casts are the unit of splits.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,10 +19,11 @@ from gerdata.errors import DatasetError, RejectedInput, UsageError
 from gerdata.media.address import Address, open_bytes
 from gerdata.media.audio import decode_audio
 from gerdata.splits import Group, deal
+from gerdata.synth.banktable import read_bank
 from gerdata.synth.hearing import EVENTS
 
 FORM = 2
-HEADER, TABLE, FOLDER = "bank.json", "sounds.jsonl", "sounds"
+TABLE, FOLDER = "sounds.jsonl", "sounds"
 AMBIENCE, RESPONSE = "ambience", "rir"  # a place without an event; the answer of a room to an impulse
 CLASSES = (*EVENTS, AMBIENCE, RESPONSE)
 SIDES = (
@@ -32,7 +32,7 @@ SIDES = (
     ("cry", "groan", "gasp", "shout", "boo"),
 )  # neutral, positive, negative
 FEWEST = 3  # sources of a kind from which it is played: one for each side of a split
-HEADER_LIMIT_BYTES, TABLE_LIMIT_BYTES, FILE_LIMIT_BYTES = 1 << 20, 64 << 20, 64 << 20
+TABLE_LIMIT_BYTES, FILE_LIMIT_BYTES = 64 << 20, 64 << 20
 LONGEST_S = 600.0
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=200)]
@@ -130,27 +130,14 @@ class RecordingBank:
 def open_recordings(folder: Path) -> RecordingBank:
     """Open a finished bank; no sound is read yet. `DatasetError` where there is none, or it is not one of ours."""
     try:
-        header = json.loads(_read(folder / HEADER, HEADER_LIMIT_BYTES))
-        if header["form"] != FORM or header["kind"] != "sounds":
-            raise DatasetError(f"{folder}: expected a bank of sounds of form {FORM}; build it anew")
-        data = _read(folder / TABLE, TABLE_LIMIT_BYTES)
-        if hashlib.sha256(data).hexdigest() != header["sounds_sha256"]:
-            raise DatasetError(f"{folder / TABLE}: is not the file that was built; build the bank again")
+        _, digest, data = read_bank(folder, "sounds", FORM, TABLE, TABLE_LIMIT_BYTES)
         sounds = tuple(_SOUND.validate_json(line, strict=True) for line in data.splitlines())
     except FileNotFoundError:
         raise DatasetError(f"{folder}: expected a bank of sounds; make one with 'gerdata bank build'") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         told = "a row is out of form" if isinstance(error, ValidationError) else str(error).splitlines()[0][:120]
         raise DatasetError(f"{folder}: expected a bank of sounds made by 'gerdata bank build' ({told})") from None
-    return RecordingBank(folder, str(header["sounds_sha256"])[:32], sounds)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise DatasetError(f"{path}: over {limit} bytes; a bank has less")
-    return data
+    return RecordingBank(folder, digest[:32], sounds)
 
 
 @lru_cache(maxsize=4)

@@ -30,8 +30,9 @@ from gerdata.media.quality import sound_measures
 from gerdata.people.speech import speech_share
 from gerdata.splits import Group, assign
 from gerdata.store.commit import make_folder, write_atomic
+from gerdata.synth.banktable import HEADER
 from gerdata.synth.listing import is_plain
-from gerdata.synth.recordingbank import AMBIENCE, CLASSES, FOLDER, FORM, HEADER, LONGEST_S, RESPONSE, TABLE, Sound
+from gerdata.synth.recordingbank import AMBIENCE, CLASSES, FOLDER, FORM, LONGEST_S, RESPONSE, TABLE, Sound
 from gerdata.synth.response import trimmed
 
 REASONS = (  # beside those of `media`

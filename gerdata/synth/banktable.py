@@ -1,0 +1,32 @@
+"""The header of a finished bank and its table, read under limits: the folder is not trusted."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from gerdata.errors import DatasetError
+
+HEADER = "bank.json"
+HEADER_LIMIT_BYTES = 1 << 20
+
+
+def read_bank(folder: Path, kind: str, form: int, table: str, limit_bytes: int) -> tuple[dict[str, Any], str, bytes]:
+    """The header, the table's digest and its bytes, which are those the header names. `DatasetError` for a bank of another
+    kind or form, or another table; what cannot be read at all is the error that it is."""
+    header = json.loads(_read(folder / HEADER, HEADER_LIMIT_BYTES))
+    if header["form"] != form or header["kind"] != kind:
+        raise DatasetError(f"{folder}: expected a bank of {kind} of form {form}; build it anew")
+    data = _read(folder / table, limit_bytes)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != header[f"{Path(table).stem}_sha256"]:
+        raise DatasetError(f"{folder / table}: is not the file that was built; build the bank again")
+    return header, digest, data
+
+
+def _read(path: Path, limit_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise DatasetError(f"{path}: over {limit_bytes} bytes; a bank has less")
+    return data
