@@ -271,6 +271,17 @@ def test_columns_splits_assets_and_files_of_others_are_found(copy: Callable[[str
         assert any(wanted in line for line in told), wanted
 
 
+@pytest.mark.parametrize("name", ["id", "group", "label", "flags"])
+def test_text_that_a_flipped_bit_made_bytes_is_a_finding(copy: Callable[[str], Path], name: str) -> None:
+    root = copy("parquet")
+    path = root / "manifest" / "train.parquet"
+    table = pq.read_table(path)
+    kind = pa.list_(pa.binary()) if pa.types.is_list(table[name].type) else pa.binary()
+    at = table.schema.get_field_index(name)
+    pq.write_table(table.set_column(at, name, table[name].cast(kind)), path)
+    assert any(f"column {name} holds bytes" in one.what for one in verify(Dataset(root))[1])
+
+
 def test_a_parquet_shard_whose_columns_are_not_the_manifests_is_named(copy: Callable[[str], Path]) -> None:
     release = copy("parquet")
     path = next(release.glob("data/train-*"))
