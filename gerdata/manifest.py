@@ -325,7 +325,7 @@ def _rows(path: Path, columns: list[str] | None) -> Iterator[Row]:
         raise DatasetError(f"{path}: {path.stat().st_size} bytes, a manifest has at most {TABLE_LIMIT_BYTES}")
     try:
         table = pq.read_table(path, columns=columns)
-        if odd := [field.name for field in table.schema if _holds_bytes(field.type)]:
+        if odd := [field.name for field in table.schema if holds_bytes(field.type)]:
             raise ValueError(f"column {odd[0]} holds bytes")  # no column does: one bit of its type makes text bytes
         for batch in table.to_batches(ROW_GROUP):
             for flat in batch.to_pylist():
@@ -334,7 +334,8 @@ def _rows(path: Path, columns: list[str] | None) -> Iterator[Row]:
         raise DatasetError(f"{path}: not a readable manifest ({str(error).splitlines()[0][:200]})") from None
 
 
-def _holds_bytes(kind: pa.DataType) -> bool:
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Whether a column's values are bytes, or lists of them, which those of a manifest never are."""
     while pa.types.is_list(kind) or pa.types.is_large_list(kind):
         kind = kind.value_type
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))

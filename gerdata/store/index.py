@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gerdata.errors import DatasetError
-from gerdata.manifest import MANIFEST_SCHEMA, TABLE_LIMIT_BYTES, Row
+from gerdata.manifest import MANIFEST_SCHEMA, TABLE_LIMIT_BYTES, Row, holds_bytes
 
 MEMBERS = "members"  # the column of suffixes in an index of foreign tars; a release's header tells them
 INDEX_SCHEMA = pa.schema(
@@ -128,6 +128,8 @@ class Index:
         wanted = {"id", "shard", "member_offset", "member_length"} | ({MEMBERS} if self._members is None else set())
         if not wanted <= has:
             raise DatasetError(f"{self.path}: expected the columns {', '.join(sorted(wanted))}; run verify")
+        if odd := [field.name for field in self._file.schema_arrow if holds_bytes(field.type)]:
+            raise DatasetError(f"{self.path}: not a readable manifest (column {odd[0]} holds bytes); run verify")
         groups = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
         self._group_starts: Ints = np.concatenate([[0], np.cumsum(groups, dtype=np.int64)])
         self._starts: list[int] = self._group_starts.tolist()

@@ -4,6 +4,8 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,3 +123,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "train.parquet", [row(0)])
     with pytest.raises(DatasetError, match="expected the columns"):
         Index(tmp_path / "train.parquet")  # no column of members: not an index of foreign tars
+    table = pq.read_table(tmp_path / "train.parquet")
+    pq.write_table(table.set_column(0, "id", table["id"].cast(pa.binary())), tmp_path / "bytes.parquet")
+    with pytest.raises(DatasetError, match="column id holds bytes"):
+        Index(tmp_path / "bytes.parquet", MEMBERS)
