@@ -11,7 +11,7 @@ transformer block on the audio tokens, attention with query = audio and key = va
 - a training clip shows `train_frames` of its kept frames, drawn anew each epoch, which count as evenly spread;
 - a missing modality is a learned null token, so clips without sound, and each modality alone, use the same network;
 - at the tiny size, the picture encoder is a small CNN from scratch in place of a CLIP ViT-L/14, tokens have `width`, not
-  1024, numbers, those of frames are of length 1, and the audio CNN has one padded convolution with batch norm a block, not
+  1024, numbers, those of frames are of one length, and the audio CNN has one padded convolution with batch norm a block, not
   three unpadded ones without.
 """
 

@@ -12,7 +12,6 @@ from gerdata.learn.bootstrap import LEAST_GROUPS, Estimate, Floats, percentiles,
 from gerdata.learn.compare import signed
 from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.evaluate import Trained
-from gerdata.learn.metrics import Ids
 from gerdata.learn.target import Decoder
 from gerdata.learn.ve_md import Output
 
@@ -68,12 +67,6 @@ def answers_of(trained: Trained, data: ReleaseSplit) -> Iterator[tuple[list[int]
             answer = ask(trained.model, collate(items))
         assert isinstance(answer, Output)
         yield some, items, answer
-
-
-def groups_of(data: ReleaseSplit) -> Ids:
-    """`[N]`: the source group of each clip as a number from 0."""
-    names = np.array([row.clip.group or row.clip.id for row in data.rows])
-    return np.asarray(np.unique(names, return_inverse=True)[1], np.int64)
 
 
 def learnt_of(figure: str, of: str, values: list[float], drawn: list[Floats], groups: int) -> Learnt:

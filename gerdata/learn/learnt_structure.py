@@ -9,9 +9,10 @@ from gerdata.errors import UsageError
 from gerdata.learn.architecture import check_structure, decoder_of
 from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.evaluate import Trained
-from gerdata.learn.learnt import LearntStructure, groups_of
+from gerdata.learn.learnt import LearntStructure
 from gerdata.learn.learnt_maps import measure_maps, usual_map
 from gerdata.learn.learnt_people import measure_people, usual_poses
+from gerdata.learn.outcome import groups_of
 from gerdata.learn.target import BODY, channels_of
 from gerdata.learn.ve_md import VeMd
 
@@ -36,7 +37,7 @@ def learnt_structure(trained: Trained, opened: Opened, split: str, seed: int = 0
     recipe, selection = trained.run.identity.recipe, trained.run.selection
     data, training = opened(split), opened("train")
     check_structure(recipe, data.header.members, data.release)
-    group = groups_of(data)
+    group = groups_of(row.clip for row in data.rows)
     spread = np.linspace(0, len(training) - 1, min(len(training), MOST_TRAINING_CLIPS)).round().astype(int).tolist()
     if decoder_of(recipe) == "query":
         told = measure_people(trained, data, usual_poses(training, spread, recipe.queries), group, seed)

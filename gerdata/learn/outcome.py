@@ -1,6 +1,6 @@
 """What a model said of the clips of a split: the one value that figures, comparisons and attacks are made from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -51,8 +51,7 @@ class Outcome:
     @cached_property
     def group(self) -> Ids:
         """`[N]`: the source group of each clip as a number from 0, in the order of their names."""
-        names = np.array([clip.group or clip.id for clip in self.clips])
-        return np.asarray(np.unique(names, return_inverse=True)[1], np.int64)
+        return groups_of(self.clips)
 
     @property
     def loss(self) -> Floats:
@@ -108,3 +107,9 @@ def shares_of(answer: Output) -> Floats:
 def metrics_of(outcome: Outcome, split: str) -> Metrics:
     """The figures that a run keeps, of an outcome."""
     return measure(outcome.truth, outcome.called, len(outcome.classes), split, outcome.data_kind)
+
+
+def groups_of(clips: Iterable[Clip]) -> Ids:
+    """`int64 [N]`: the source group of each clip as a number from 0, in the order of their names; a clip without is its own."""
+    names = np.array([clip.group or clip.id for clip in clips])
+    return np.asarray(np.unique(names, return_inverse=True)[1], np.int64)
