@@ -137,7 +137,7 @@ class ReleaseSplit(Dataset[Item]):
         return None, decode_limbs(self._read(index, LIMBS)) if LIMBS in members else None
 
     def _read(self, index: int, member: str) -> bytes:
-        return bytes(self.source.samples[int(self.numbers[index])][member])
+        return bytes(self.source.samples.member(int(self.numbers[index]), member))
 
     def _labelled(self) -> Ints:
         """The numbers of the rows that have a label; `DatasetError` where one is no class."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from gerdata.errors import DatasetError
 from gerdata.store.home import Home
-from gerdata.store.index import Index
+from gerdata.store.index import Index, Place
 
 OPEN_LIMIT = 64  # shards held open by one process
 SPAN_LIMIT_BYTES = 256 << 20  # members of one sample lie side by side; what spreads over more is read one by one
@@ -36,21 +36,31 @@ class Samples:
     def __getitem__(self, row: int) -> dict[str, memoryview]:
         """Suffix to bytes of all members of one sample, in their order; `DatasetError` where they lie beyond the end of their
         tar."""
-        row = range(len(self.index))[row]
-        name, members, first, span, further, lengths = self.index.place(row)
-        shard = self._shard(name)
-        if first + span > shard.size:
-            clip = self.index.name_of(row)
-            raise DatasetError(f"{self.home.name}/{name}: clip {clip} lies beyond its end; run verify")
+        (_, members, first, span, further, lengths), shard = self._found(row)
         each = zip(members, further, lengths, strict=True)
         if span > SPAN_LIMIT_BYTES:
             return {member: shard.read(first + more, length) for member, more, length in each}
         whole = shard.read(first, span)
         return {member: whole[more : more + length] for member, more, length in each}
 
+    def member(self, row: int, name: str) -> memoryview:
+        """The bytes of one member of one sample, and no others are read; `ValueError` where samples have none of that name."""
+        place, shard = self._found(row)
+        at = place.members.index(name)
+        return shard.read(place.first + place.further[at], place.lengths[at])
+
     def by_id(self, name: str) -> dict[str, memoryview]:
         """The members of the sample of an id; `KeyError` where there is none."""
         return self[self.index.ids.find(name)]
+
+    def _found(self, row: int) -> tuple[Place, "_Shard"]:
+        row = range(len(self.index))[row]
+        place = self.index.place(row)
+        shard = self._shard(place.shard)
+        if place.first + place.span > shard.size:
+            clip = self.index.name_of(row)
+            raise DatasetError(f"{self.home.name}/{place.shard}: clip {clip} lies beyond its end; run verify")
+        return place, shard
 
     def _shard(self, name: str) -> "_Shard":
         found = self._open.get(name)

@@ -13,6 +13,7 @@ from gerdata.learn import train as training
 from gerdata.learn.batch import Form, collate
 from gerdata.learn.cross_attention import CrossAttention
 from gerdata.learn.data import ReleaseSplit
+from gerdata.learn.picture_encoder import LENGTH, PictureEncoder
 from gerdata.learn.run import Run
 from gerdata.learn.train import exact, lr_at, train
 from gerdata.recipe import AugmentRecipe, TrainRecipe
@@ -41,6 +42,14 @@ def press_ctrl_c() -> None:
 
 def send_sigterm() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_tokens_of_frames_have_one_length_whatever_the_light(release: Path) -> None:
+    video = ReleaseSplit(release, "train", Form(32, 32, 2, 0.5, "video"))[0].video[None]
+    encoder = PictureEncoder(32).eval()
+    for light in (1, 4):
+        lengths = encoder(video // light).norm(dim=2)
+        assert torch.allclose(lengths, torch.full_like(lengths, LENGTH))
 
 
 def test_it_overfits_eight_clips(release: Path) -> None:

@@ -107,8 +107,10 @@ def test_members_are_read_in_any_order_and_one_by_one_where_they_lie_apart(
         held = {name: bytes(view) for name, view in samples[number].items()}
         wanted = {m: data[a : a + n] for m, a, n in zip(MEMBERS, offsets, lengths, strict=True)}
         assert held == wanted
-    with pytest.raises(DatasetError, match="clip id0001 lies beyond its end"):
-        samples[1]
+        assert {m: bytes(samples.member(number, m)) for m in MEMBERS} == wanted
+    for ask in (lambda: samples[1], lambda: samples.member(1, MEMBERS[0])):
+        with pytest.raises(DatasetError, match="clip id0001 lies beyond its end"):
+            ask()
     for number in (2, -3):
         with pytest.raises(IndexError):
             samples[number]
