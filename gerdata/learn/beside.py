@@ -32,6 +32,13 @@ class Beside(NamedTuple):
     embeddings_print: str = ""
     watch: Watch = unwatched  # is told an epoch and its figures
 
+    def of_first_stage(self, with_structures: bool) -> "Beside":
+        """What the picture branch alone takes: nobody looks on."""
+        alone = Beside(self.device, self.workers)
+        if not with_structures:
+            return alone
+        return alone._replace(structures=self.structures, structures_print=self.structures_print)
+
 
 def gather(release: Path, device: str, private: Path | None, embeddings: Path | None, width: int) -> Beside:
     """What the command line names: `private` a private folder whose structure is a target, `embeddings` a safetensors file

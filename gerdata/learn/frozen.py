@@ -3,11 +3,17 @@
 import torch
 from torch import Tensor
 
-from gerdata.errors import DatasetError
 from gerdata.learn.architecture import Model
 from gerdata.learn.batch import Item
 from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.picture_encoder import PictureEncoder, VisionEncoder
+
+FUSED = (
+    "head.sound.",
+    "head.pool_sound.",
+    "head.null_",
+    "head.classes.",
+)  # of a VE-MD: what no picture goes through alone
 
 
 class FrozenSplit(ReleaseSplit):
@@ -32,19 +38,23 @@ class FrozenSplit(ReleaseSplit):
         return item._replace(video=video, tokens=self._tokens[index])
 
 
-def take_picture(model: Model, learned: Model) -> PictureEncoder | VisionEncoder:
-    """Give a model the weights of another's picture encoder, which is returned. `DatasetError` where it has none."""
-    if model.picture is None or learned.picture is None:
-        raise DatasetError('a first stage needs a picture encoder; for ve-md set picture = "vit" or "clip"')
-    model.picture.load_state_dict(learned.picture.state_dict())
-    return learned.picture
+def take_picture(model: Model, learned: Model) -> None:
+    """Give a model the weights of another's picture branch: the picture encoder, or all of a VE-MD without one but what is
+    fused with other senses."""
+    if model.picture is not None and learned.picture is not None:
+        model.picture.load_state_dict(learned.picture.state_dict())
+        return
+    kept = {name: one for name, one in learned.state_dict().items() if not name.startswith(FUSED)}
+    model.load_state_dict(model.state_dict() | kept)
 
 
 def freeze_picture(model: Model, learned: Model) -> PictureEncoder | VisionEncoder:
-    """The same, and neither learns any more."""
-    encoder = take_picture(model, learned).requires_grad_(False).eval()
+    """The picture encoder of another model, which neither trains any more."""
+    assert model.picture is not None  # the recipe sees to it
+    assert learned.picture is not None
+    take_picture(model, learned)
+    encoder = learned.picture.requires_grad_(False).eval()
     if isinstance(encoder, VisionEncoder):
         encoder.released = 0
-    assert model.picture is not None
     model.picture.requires_grad_(False)
     return encoder

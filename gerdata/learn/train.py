@@ -105,7 +105,8 @@ def train(
     make_folder(out)
     if recipe.first_epochs and not (out / DONE).is_file():
         tell(f"first stage: the picture branch alone, {recipe.first_epochs} epochs")
-        train(first_stage(recipe), release, out / VIDEO, seed, tell, threads, Beside(beside.device, beside.workers))
+        first = first_stage(recipe)
+        train(first, release, out / VIDEO, seed, tell, threads, beside.of_first_stage(decoder_of(first) != "none"))
     with joined(beside.device) as ranks, stoppable(out), alone(out, ranks), exact(threads, beside.device):
         torch.manual_seed(torch_seed(seed, "weights"))
         model = build_model(recipe, len(splits.train.header.classes))
@@ -208,11 +209,14 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
 
 
 def first_stage(recipe: TrainRecipe) -> TrainRecipe:
-    """The picture branch alone, as a classifier of what is seen."""
-    width = recipe.picture_width if recipe.architecture == "ve-md" else recipe.width
-    told = {"architecture": "video", "modality": "video", "modality_dropout": 0.0, "width": width}
+    """The picture branch alone, as a classifier of what is seen; of a VE-MD from scratch that is all of it, without sound."""
+    told: dict[str, object] = {"modality": "video", "modality_dropout": 0.0, "embedding": 0}
+    if recipe.architecture != "ve-md" or recipe.picture != "cnn":
+        width = recipe.picture_width if recipe.architecture == "ve-md" else recipe.width
+        told |= {"architecture": "video", "width": width}
     once = {"epochs": recipe.first_epochs, "lr": recipe.video_lr, "video_epochs": 0, "video_frozen": True}
-    return recipe.model_copy(update=told | once)
+    shown = {"train_frames": recipe.video_train_frames or recipe.train_frames, "video_train_frames": 0}
+    return recipe.model_copy(update=told | once | shown)
 
 
 def train_epoch(

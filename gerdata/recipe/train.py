@@ -40,6 +40,7 @@ class TrainRecipe(Recipe):
         True  # after it; else it goes on learning, so that what neither sense tells alone can be learnt
     )
     video_lr: float = Field(1e-3, gt=0, le=1)
+    video_train_frames: int = Field(0, ge=0)  # of the first stage, as `train_frames`; 0: the same number
 
     # the loss of the group's class
     loss: Literal["cross-entropy", "focal"] = "cross-entropy"
@@ -134,6 +135,10 @@ class TrainRecipe(Recipe):
             raise ValueError('cross-attention needs sound = "tiny" or "paper"')
         if self.architecture == "cross-attention" and self.sound == "paper" and self.width != PAPER_WIDTH:
             raise ValueError(f'the tokens of sound = "paper" have {PAPER_WIDTH} numbers: width must be {PAPER_WIDTH}')
+        if self.architecture == "ve-md" and self.picture == "cnn" and self.first_epochs and self.video_frozen:
+            raise ValueError(
+                "video_frozen: a VE-MD from scratch has no picture branch to freeze; set it to false, or picture to vit or clip"
+            )
         if self.architecture == "ve-md" and self.route != "latent" and "none" in (self.decoder, self.structure):
             raise ValueError(f'route = "{self.route}" needs a decoder')
         if self.decoder == "query" and self.width % self.query_heads:

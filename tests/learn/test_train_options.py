@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from gerdata.errors import DatasetError, InterruptedRun
+from gerdata.errors import InterruptedRun
 from gerdata.learn.architecture import build_model
 from gerdata.learn.optimiser import lr_of, make_average, make_optimiser
 from gerdata.learn.ranks import Ranks
 from gerdata.learn.run import Learner, Run
-from gerdata.learn.train import Beside, exact, read_splits, step_weights, train, train_epoch
+from gerdata.learn.train import Beside, exact, first_stage, read_splits, step_weights, train, train_epoch
 from gerdata.recipe import TrainRecipe
 
 FILES = ("model.safetensors", "last.safetensors", "metrics.jsonl", "run.json")
@@ -207,9 +207,37 @@ def test_sound_alone_has_no_first_stage(release: Path, recipe: TrainRecipe, tmp_
     assert not (tmp_path / "video").exists()
 
 
-def test_ve_md_without_a_transformer_has_nothing_to_freeze(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="needs a picture encoder"):
-        train(changed(recipe, video_epochs=1, epochs=1, **VE_MD), release, tmp_path, 0, threads=1)
+def test_ve_md_without_a_transformer_has_nothing_to_freeze(recipe: TrainRecipe) -> None:
+    with pytest.raises(ValueError, match="no picture branch to freeze"):
+        changed(recipe, video_epochs=1, **VE_MD)
+    changed(recipe, video_epochs=1, modality="audio", **VE_MD)  # has no first stage
+
+
+def test_the_first_stage_of_ve_md_from_scratch_is_all_of_it_but_what_hears(
+    release: Path, recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    still = {"lr": 1e-9, "weight_decay": 0.0}  # the second stage hardly moves
+    train(
+        changed(recipe, video_epochs=2, video_frozen=False, epochs=1, **VE_MD, **still), release, tmp_path, 0, threads=1
+    )
+    first = Run.read(tmp_path / "video").identity.recipe
+    assert (first.architecture, first.modality, first.decoder, first.epochs) == ("ve-md", "video", "heatmap", 2)
+    learnt, kept = (load_file(tmp_path / part / "model.safetensors") for part in ("video", "."))
+    same = {key for key in kept if torch.allclose(learnt[key], kept[key], atol=1e-6)}
+    weights = {key for key in kept if "running" not in key and "num_batches" not in key}
+    heard = {
+        key
+        for key in weights
+        if key.startswith(("head.sound.", "head.pool_sound.", "head.null_audio", "head.classes."))
+    }
+    assert weights - heard <= same
+    assert {"head.classes.0.weight", "head.classes.3.weight"}.isdisjoint(same)  # made anew: they weigh both senses
+
+
+def test_the_first_stage_shows_as_many_frames_as_it_is_told(recipe: TrainRecipe) -> None:
+    assert first_stage(changed(recipe, video_epochs=1, train_frames=3)).train_frames == 3
+    told = first_stage(changed(recipe, video_epochs=1, train_frames=3, video_train_frames=1))
+    assert (told.train_frames, told.video_train_frames, told.video_epochs) == (1, 0, 0)
 
 
 def test_vectors_beside_a_release_are_learnt_from(
