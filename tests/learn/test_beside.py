@@ -70,6 +70,23 @@ def test_a_private_folder_of_other_clips_is_refused(
         gather(release, "cpu", tmp_path / "nothing", None, 0)
 
 
+def test_a_first_stage_knows_of_people_only_where_it_has_a_decoder_of_them() -> None:
+    said: list[int] = []
+    given = Beside(
+        structures={"a": person(1.0)},
+        structures_print="p",
+        embeddings={"a": torch.zeros(2)},
+        embeddings_print="e",
+        watch=lambda epoch, figures: said.append(epoch),
+    )
+    told = given.of_first_stage(with_structures=True)
+    assert (told.structures, told.structures_print) == (given.structures, "p")
+    told.watch(1, {})
+    for stage in (told, given.of_first_stage(with_structures=False)):
+        assert (stage.embeddings, stage.embeddings_print) == ({}, "")
+    assert (stage.structures, stage.structures_print, said) == ({}, "", [])
+
+
 def test_vectors_come_from_safetensors_of_the_recipes_width(release: Path, tmp_path: Path) -> None:
     save_file({"train-000": torch.ones(4), "train-001": torch.zeros(4)}, tmp_path / "text.safetensors")
     beside = gather(release, "cpu", None, tmp_path / "text.safetensors", 4)
