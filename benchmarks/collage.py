@@ -1,6 +1,6 @@
 """Scenes of a user's own faces: what does a small model learn that holds for people it has never seen?
 
-    python benchmarks/collage.py FACES.csv [--backgrounds DIR] [--splits 10] [--n 1500] [--set KEY=VALUE ...]
+    python benchmarks/collage.py FACES.csv [--backgrounds DIR] [--splits 10] [--first 0] [--n 1500] [--set KEY=VALUE ...]
 
 For each split people are dealt to casts anew (`bank build --seed`), collages are made (`synth --recipe paper`), released by
 cast, and a model is trained on pictures alone and tested on casts that it has not seen; probes that must not tell the class
@@ -66,12 +66,13 @@ def main() -> None:
     parser.add_argument("faces", type=Path)
     parser.add_argument("--backgrounds", type=Path)
     parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first split: the rest of an earlier run")
     parser.add_argument("--casts", type=int, default=10)
     parser.add_argument("--n", type=int, default=1500)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     accuracies, all_probes = [], []
-    for number in range(arguments.splits):
+    for number in range(arguments.first, arguments.first + arguments.splits):
         with tempfile.TemporaryDirectory() as folder:
             accuracy, clips, probes = split(number, arguments, Path(folder))
         accuracies.append(accuracy)

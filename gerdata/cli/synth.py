@@ -1,5 +1,6 @@
 """`gerdata synth`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from gerdata.synth.recordingbank import RecordingBank
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parts(Work):
+    """What `synth` writes beside a dataset, if asked."""
+
+    stems: Annotated[
+        Path | None, typer.Option(help="Also write every event as FLAC of its own, to this folder beside the dataset.")
+    ] = None
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Also write whose each pixel is, a PNG a frame, to this folder beside the dataset."),
+    ] = None
+
+
 @command
 def synth(
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 300,
@@ -28,11 +42,8 @@ def synth(
     replay: Annotated[
         str | None, typer.Option(metavar="ID", help="Render one sample of a made dataset again, from its stored plan.")
     ] = None,
-    stems: Annotated[
-        Path | None, typer.Option(help="Also write every event as FLAC of its own, to this folder beside the dataset.")
-    ] = None,
     *,
-    shared: Work,
+    shared: Parts,
 ) -> None:
     """Synthetic groups, seen and heard, with their whole truth: nobody in them ever lived.
 
@@ -52,8 +63,8 @@ def synth(
     from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
-    if sum((video, replay is not None, stems is not None)) > 1:
-        raise UsageError("--video, --replay and --stems are three answers; leave two of them out")
+    if sum((video, replay is not None, shared.stems is not None or shared.masks is not None)) > 1:
+        raise UsageError("--video, --replay and --stems or --masks are three answers; leave two of them out")
     if replay is not None:
         _replay(replay, bank, shared)
         return
@@ -89,8 +100,9 @@ def synth(
     coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
         note(shared, f"covered: {coverage.line()}")
-    if header and stems:
-        _write_stems(out, stems, recordings, shared)
+    if header:
+        _write_stems(out, recordings, shared)
+        _write_masks(out, how, pictures, shared)
     told = coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
     say_stage(shared, "synth", out, header, coverage=told)
 
@@ -108,14 +120,30 @@ def _recordings(bank: Path, how: "SynthRecipe", pictures: "PictureBank | None", 
     return recordings
 
 
-def _write_stems(out: Path, stems: Path, recordings: "RecordingBank | None", shared: Work) -> None:
+def _write_stems(out: Path, recordings: "RecordingBank | None", shared: Parts) -> None:
     from gerdata.store.cache import Cache
     from gerdata.store.dataset import Dataset
     from gerdata.synth.soundbank import SoundBank
     from gerdata.synth.stems import write_stems
 
-    n = write_stems(Dataset(out), stems, SoundBank(Cache(), recordings))
-    note(shared, f"stems of {n} samples → {stems}")
+    if shared.stems:
+        n = write_stems(Dataset(out), shared.stems, SoundBank(Cache(), recordings))
+        note(shared, f"stems of {n} samples → {shared.stems}")
+
+
+def _write_masks(out: Path, how: "SynthRecipe", pictures: "PictureBank | None", shared: Parts) -> None:
+    from gerdata.store.cache import Cache
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.bank import folder_of
+    from gerdata.synth.masks import write_masks
+    from gerdata.synth.soundbank import SoundBank
+    from gerdata.synth.stage import needs_avatars
+    from gerdata.synth.studio import bank_plan_of, open_studio
+
+    if shared.masks:
+        avatars = folder_of(bank_plan_of(how)) if needs_avatars(how, pictures) else None
+        studio = open_studio(SoundBank(Cache()), avatars, pictures.folder if pictures else None)
+        note(shared, f"masks of {write_masks(Dataset(out), shared.masks, studio)} samples → {shared.masks}")
 
 
 def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> None:

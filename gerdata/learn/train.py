@@ -182,7 +182,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
 
 
 def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = Beside()) -> Splits:  # noqa: B008
-    """The splits of a release as the recipe wants them; its control, if any, is applied to all of them."""
+    """The splits of a release as the recipe wants them; its control is applied to all, but the labels of a test stay true."""
     hide: Hide = "heads-and-sound" if recipe.control == "heads-and-sound" else "none"
     form = form_of(recipe)
     learning = dataclasses.replace(form, structure=decoder_of(recipe) != "none")
@@ -193,8 +193,11 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
             raise DatasetError(f"{release}: split {split.split!r} has no labelled clips; shard with a larger share")
     has_test = (release / "manifest" / "test.parquet").is_file()
     test = ReleaseSplit(release, "test", form, hide) if has_test else None
-    if recipe.control == "shuffled-labels":
+    if (
+        recipe.control == "shuffled-labels"
+    ):  # the split that chooses the epoch, too: true labels there would choose by truth
         training.shuffle_labels(seed)
+        validation.shuffle_labels(seed)
     splits = Splits(training, validation, test if test else None)
     for split in splits.used():
         split.embeddings, split.workers = beside.embeddings, beside.workers

@@ -55,9 +55,10 @@ def jpeg_size(data: bytes | memoryview) -> tuple[int, int]:
 
 
 def encode_png(picture: Frames) -> bytes:
-    """`uint8 [H, W, 3]` RGB or `[H, W, 4]` RGBA to a PNG without metadata."""
-    order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    ok, data = cv2.imencode(".png", cv2.cvtColor(picture, order), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    """`uint8 [H, W, 3]` RGB, `[H, W, 4]` RGBA or `[H, W]` grey to a PNG without metadata."""
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR)
+    ok, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not ok:
         raise ValueError(f"a picture of shape {picture.shape} could not be encoded")
     return data.tobytes()

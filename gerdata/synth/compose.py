@@ -32,6 +32,7 @@ SEEN = 2.0  # visibility of a point in view
 SWAPPED = np.array((*MIRROR, *(68 + k for k in COCO_MIRROR)))  # of the 68 and the 17 points, in a mirror
 ANKLE_M = 0.09  # over the ground
 GRAIN_SPARE = 64  # pixels by which the windows of grain may differ
+PERSON = np.array([0 if n % 2 else n // 2 for n in range(256)], np.uint8)  # from owners: things are nobody
 REACH_PX = 14  # that anything moves in a clip, at most: pan, shake, zoom and sway
 TABLE_Z_M = 0.4  # who is farther is behind the table
 
@@ -52,12 +53,20 @@ class Stand:
 
 @dataclass(frozen=True)
 class Shown:
-    """What was rendered: `frames: uint8 [T, H, W, 3]` RGB, `structure`, and `seen: float32 [T, P]`, of each person the share of
-    the face's 68 points that are in the frame and not behind somebody else."""
+    """What was rendered: `frames: uint8 [T, H, W, 3]` RGB, `structure`, `seen: float32 [T, P]`, of each person the share of the
+    face's 68 points that are in the frame and not behind somebody else, and `masks: uint8 [T, H, W]`, whose each pixel is: k of
+    the k-th person of `structure`, counted from 1, and 0 of nobody."""
 
     frames: Frames
     structure: Structure
     seen: Points
+    masks: Frames
+
+    @classmethod
+    def empty(cls, t: int, px: int, p: int) -> "Shown":
+        """T black frames of px by px in which P people are nowhere."""
+        masks, seen = np.zeros((t, px, px), np.uint8), np.zeros((t, p), np.float32)
+        return cls(np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, p), seen, masks)
 
 
 def render_gathering(
@@ -71,14 +80,13 @@ def render_gathering(
     t, px = len(times_s), plan.frame_px
     stands = [_stand(plan, bank, actor) for actor in plan.actors]
     ground = backdrop(plan, photo)
-    shown = Shown(
-        np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, plan.n_people), np.zeros((t, plan.n_people), np.float32)
-    )
+    shown = Shown.empty(t, px, plan.n_people)
     for i, time_s in enumerate(times_s):
         view = plan.camera.view(float(time_s) / plan.duration_s, float(time_s))
         layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8))
         truths = _draw_people(plan, bank, stands, float(time_s), view, layer)
         shown.frames[i] = _filmed(plan, layer.canvas, i)
+        shown.masks[i] = cv2.LUT(layer.owners, PERSON)
         _tell(shown, i, truths, layer.owners, plan.mirror)
     return shown
 
@@ -194,7 +202,7 @@ def _tell(shown: Shown, i: int, placed: list[tuple[Sprite, Matrix]], owners: Own
     xy = points[..., :2] @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
     inside = np.asarray(((xy >= 0) & (xy < px)).all(2), np.bool_)
     at = np.clip(xy, 0, px - 1).astype(np.intp)
-    is_own = inside & (owners[at[..., 1], at[..., 0]] <= np.arange(1, len(placed) + 1)[:, None])
+    is_own = inside & (owners[at[..., 1], at[..., 0]] <= 2 * np.arange(1, len(placed) + 1)[:, None])
     shown.structure.faces[i] = np.where(inside[:, :68, None], xy[:, :68], np.nan)
     seen = np.where(is_own[:, 68:] & (points[:, 68:, 2] >= SEEN), SEEN, 1.0)
     body = np.concatenate([xy[:, 68:], seen[..., None]], 2)

@@ -29,14 +29,14 @@ class Thing:
 
 @dataclass(frozen=True)
 class Layer:
-    """`canvas: uint8 [H, W, 4]` RGB and an alpha of 255, and `owners: uint8 [H, W]`: the number of who is nearest, 0 nobody;
-    larger numbers are nearer. Both are drawn into."""
+    """`canvas: uint8 [H, W, 4]` RGB and an alpha of 255, and `owners: uint8 [H, W]`: what is nearest, 0 the place, larger
+    numbers are nearer: 2k is person k of 1, 2, ..., 2k - 1 the things right behind that person. Both are drawn into."""
 
     canvas: Frames
     owners: Owners
 
-    def paste(self, rgba: Frames, matrix: Matrix, number: int) -> None:
-        """Blend a premultiplied sprite `uint8 [h, w, 4]`, and write its number where it owns pixels.
+    def paste(self, rgba: Frames, matrix: Matrix, person: int) -> None:
+        """Blend a premultiplied sprite `uint8 [h, w, 4]`, and write whose it is where it owns pixels.
 
         `matrix: [2, 3]` carries places in the sprite to places in the canvas, both counted from corners of pixels. What falls
         outside is not drawn.
@@ -55,15 +55,15 @@ class Layer:
         left = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2BGRA)
         under = self.canvas[y0:y1, x0:x1]
         self.canvas[y0:y1, x0:x1] = cv2.add(cv2.multiply(under, left, scale=1 / 255), drawn)
-        mine = cv2.threshold(alpha, OWNED, number, cv2.THRESH_BINARY)[1]
+        mine = cv2.threshold(alpha, OWNED, 2 * person, cv2.THRESH_BINARY)[1]
         owned = self.owners[y0:y1, x0:x1]
         self.owners[y0:y1, x0:x1] = cv2.max(owned, mine)
 
-    def lay(self, thing: Thing, view: View, number: int) -> None:
-        """Draw a thing, its front darker than its top; what it hides belongs to `number`."""
+    def lay(self, thing: Thing, view: View, person: int) -> None:
+        """Draw a thing, its front darker than its top, right behind a `person`."""
         px = len(self.canvas)
         for shape, gain in ((thing.front, 0.7), (thing.top, 1.0)):
             points = (0.5 + view[2] * (shape - 0.5) + view[:2]) * px
             fixed = np.rint(points * (1 << SHIFT) - (1 << SHIFT - 1)).astype(np.int32)
             cv2.fillPoly(self.canvas, [fixed], (*(c * gain for c in thing.colour), 255), cv2.LINE_AA, SHIFT)
-            cv2.fillPoly(self.owners, [np.rint(points - 0.5).astype(np.int32)], number)
+            cv2.fillPoly(self.owners, [np.rint(points - 0.5).astype(np.int32)], 2 * person - 1)

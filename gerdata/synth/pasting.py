@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from gerdata.clip import Frames, Structure
+from gerdata.clip import Frames
 from gerdata.synth.collage import Collage, Pasted
 from gerdata.synth.compose import Shown
 from gerdata.synth.deck import Deck, Head
@@ -21,7 +21,7 @@ def render_collage(plan: Collage, deck: Deck, times_s: npt.NDArray[np.float64]) 
     not know where it is on the person, it is NaN. Joints are NaN; the points of faces are known of avatars alone.
     """
     t, px, n = len(times_s), plan.frame_px, plan.n_people
-    shown = Shown(np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, n), np.zeros((t, n), np.float32))
+    shown = Shown.empty(t, px, n)
     shown.structure.bodies[..., 2] = 0
     ground = _ground(plan, deck)
     for i, time_s in enumerate(times_s):
@@ -35,6 +35,7 @@ def render_collage(plan: Collage, deck: Deck, times_s: npt.NDArray[np.float64]) 
             stamp = stamp_of(head.rgba, size, angle)
             at = corner_of(stamp.rgba, x, y)
             _paste(frame, stamp.rgba, at)
+            _under(shown.masks[i], stamp.rgba, at)[stamp.rgba[..., 3] >= OPAQUE] = k + 1
             shown.structure.heads[i, k] = _box(head, stamp, (size, angle), at)
             if head.points is not None:
                 shown.structure.faces[i, k] = head.points @ stamp.matrix[:, :2].T + stamp.matrix[:, 2] + at
@@ -66,10 +67,15 @@ def _moment(plan: Collage, head: Pasted, time_s: float) -> Moment | None:
 
 
 def _paste(frame: Frames, rgba: Frames, at: tuple[int, int]) -> None:
-    x, y = at
-    under = frame[y : y + rgba.shape[0], x : x + rgba.shape[1]]
+    under = _under(frame, rgba, at)
     left = 255 - rgba[..., 3:].astype(np.uint16)
     under[...] = np.minimum((under * left + 127) // 255 + rgba[..., :3], 255).astype(np.uint8)
+
+
+def _under(frame: Frames, rgba: Frames, at: tuple[int, int]) -> Frames:
+    """The part of a frame that a stamp covers at a column and row: a view."""
+    x, y = at
+    return frame[y : y + rgba.shape[0], x : x + rgba.shape[1]]
 
 
 def _box(head: Head, stamp: Stamp, look: tuple[float, float], at: tuple[int, int]) -> npt.NDArray[np.float32]:

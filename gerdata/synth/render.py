@@ -25,18 +25,19 @@ def render_sample(plan: ScenePlan, n_frames: int, clip: Clip, bank: SoundBank | 
 
     `bank` only spares making sounds again; the sample is the same with any and without one.
     """
-    frames, structure = render_frames(plan, kept_times_s(n_frames, plan.duration_s))
+    frames, structure, _ = render_frames(plan, kept_times_s(n_frames, plan.duration_s))
     return Sample(clip, frames, render_audio(plan, bank), structure)
 
 
-def render_frames(plan: ScenePlan, times_s: npt.NDArray[np.float64]) -> tuple[Frames, Structure]:
-    """Frames `uint8 [T, H, W, 3]` RGB at `times_s` (float64 `[T]`, seconds from the start) and where people are.
+def render_frames(plan: ScenePlan, times_s: npt.NDArray[np.float64]) -> tuple[Frames, Structure, Frames]:
+    """Frames `uint8 [T, H, W, 3]` RGB at `times_s` (float64 `[T]`, seconds from the start), where people are, and whose each
+    pixel is, `uint8 [T, H, W]`: k of the k-th person, counted from 1, by their outlines at rest, and 0 of nobody.
 
     Head boxes hold everything a feeling changes: outside them the pixels are the same whatever people feel. A point
     outside the frame is NaN with visibility 0; one behind somebody nearer has visibility 1. T = 0 gives empty arrays.
     """
     t, px = len(times_s), plan.frame_px
-    frames = np.zeros((t, px, px, 3), np.uint8)
+    frames, masks = np.zeros((t, px, px, 3), np.uint8), np.zeros((t, px, px), np.uint8)
     structure = Structure.empty(t, plan.n_people)
     background = draw_place(plan.place, px)
     hulls = [extent(p.look) for p in plan.people]
@@ -48,11 +49,12 @@ def render_frames(plan: ScenePlan, times_s: npt.NDArray[np.float64]) -> tuple[Fr
         small = cv2.resize(large, (px, px), interpolation=cv2.INTER_AREA)
         frames[i] = cv2.LUT(small, tone)
         owners = _owners(moments, px)
+        masks[i] = owners + 1
         for k, moment in enumerate(moments):
             structure.heads[i, k] = _box(moment.pose.place(hulls[k]), px)
             structure.faces[i, k] = points[k]
             structure.bodies[i, k] = _coco(moment, k, owners)
-    return frames, structure
+    return frames, structure, masks
 
 
 @dataclass(frozen=True)

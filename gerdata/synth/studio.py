@@ -66,9 +66,9 @@ class Studio:
                     "the plan is of another bank than the one at hand; give the one it was made with (--bank)"
                 )
             return render_collage(plan, deck, times_s)
-        frames, structure = render_frames(plan, times_s)
+        frames, structure, masks = render_frames(plan, times_s)
         seen = (structure.bodies[:, :, HEAD_POINTS, 2] == 2).mean(2, dtype=np.float32)
-        return Shown(frames, structure, seen)
+        return Shown(frames, structure, seen, masks)
 
     def record(self, plan: Plan) -> Audio:
         """The sound, `float32 [N]` at 16 kHz mono."""

@@ -15,7 +15,7 @@ from gerdata.learn.cross_attention import CrossAttention
 from gerdata.learn.data import ReleaseSplit
 from gerdata.learn.picture_encoder import LENGTH, PictureEncoder
 from gerdata.learn.run import Run
-from gerdata.learn.train import exact, lr_at, train
+from gerdata.learn.train import exact, lr_at, read_splits, train
 from gerdata.recipe import AugmentRecipe, TrainRecipe
 
 FILES = ("model.safetensors", "last.safetensors", "metrics.jsonl", "run.json")
@@ -50,6 +50,20 @@ def test_tokens_of_frames_have_one_length_whatever_the_light(release: Path) -> N
     for light in (1, 4):
         lengths = encoder(video // light).norm(dim=2)
         assert torch.allclose(lengths, torch.full_like(lengths, LENGTH))
+
+
+def test_shuffled_labels_tell_nothing_when_an_epoch_is_chosen_and_the_truth_when_it_is_tested(
+    release: Path, recipe: TrainRecipe
+) -> None:
+    true = read_splits(recipe, release, 0)
+    dealt = read_splits(recipe.model_copy(update={"control": "shuffled-labels"}), release, 0)
+    for split in ("train", "validation"):
+        before, after = getattr(true, split).labels, getattr(dealt, split).labels
+        assert before != after
+        assert sorted(before) == sorted(after)
+    assert true.test is not None
+    assert dealt.test is not None
+    assert true.test.labels == dealt.test.labels
 
 
 def test_it_overfits_eight_clips(release: Path) -> None:

@@ -121,15 +121,19 @@ def test_truth_is_where_the_pixels_are() -> None:
             plan = plan_collage(recipe.model_copy(update={"coherent": coherent}), Ovals(), 7, index)
             shown = render_collage(plan, Ovals(), kept_times_s(5, plan.duration_s))
             assert shown.seen.sum(1).tolist() == list(plan.placed)
-            for frame, heads, faces in zip(shown.frames, shown.structure.heads, shown.structure.faces, strict=True):
+            truth = zip(shown.frames, shown.masks, shown.structure.heads, shown.structure.faces, strict=True)
+            for frame, masks, heads, faces in truth:
                 lit = frame[..., 0] >= 128
+                assert (lit != (masks > 0)).sum() <= 0.002 * lit.sum()
                 covered = np.zeros_like(lit)
-                for box, points in zip(heads, faces, strict=True):
+                for k, (box, points) in enumerate(zip(heads, faces, strict=True), start=1):
                     if np.isnan(box[0]):
                         assert np.isnan(points).all()
+                        assert not (masks == k).any()
                         continue
                     x0, y0, x1, y1 = box.astype(int)
                     inside = lit[y0:y1, x0:x1]
+                    assert (masks[y0:y1, x0:x1] == k).sum() >= 0.998 * (masks == k).sum() > 0
                     assert inside[0].any()
                     assert inside[-1].any()
                     assert inside[:, 0].any()

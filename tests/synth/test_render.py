@@ -29,16 +29,16 @@ def with_feelings(plan: ScenePlan, valence: float, anger: float, laugh: float) -
 @pytest.mark.parametrize("t", [0, 1, 5])
 def test_shapes_and_types(t: int) -> None:
     plan = PLANS[0]
-    frames, structure = render_frames(plan, kept_times_s(t, plan.duration_s) if t else np.zeros(0))
+    frames, structure, _ = render_frames(plan, kept_times_s(t, plan.duration_s) if t else np.zeros(0))
     assert (frames.shape, frames.dtype) == ((t, 224, 224, 3), np.uint8)
     assert structure.heads.shape == (t, plan.n_people, 4)
     assert structure.faces.shape == (t, plan.n_people, 68, 2)
 
 
 def test_a_plan_renders_twice_to_the_same_bytes_and_each_frame_alone_too() -> None:
-    first, structure = render_frames(PLANS[1], TIMES)
-    again, same = render_frames(PLANS[1], TIMES.copy())
-    alone, _ = render_frames(PLANS[1], TIMES[3:4])
+    first, structure, _ = render_frames(PLANS[1], TIMES)
+    again, same, _ = render_frames(PLANS[1], TIMES.copy())
+    alone, _, _ = render_frames(PLANS[1], TIMES[3:4])
     assert first.tobytes() == again.tobytes()
     assert structure.bodies.tobytes() == same.bodies.tobytes()
     assert alone[0].tobytes() == first[3].tobytes()
@@ -51,14 +51,14 @@ def test_a_plan_read_back_from_json_renders_the_same() -> None:
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_nothing_outside_the_heads_knows_a_feeling(plan: ScenePlan) -> None:
-    frames, structure = render_frames(plan, TIMES[:2])
+    frames, structure, _ = render_frames(plan, TIMES[:2])
     outside = np.ones(frames.shape[:3], bool)
     for t, boxes in enumerate(structure.heads.astype(int)):
         for x0, y0, x1, y1 in boxes:
             outside[t, y0:y1, x0:x1] = False
     assert outside.mean() > 0.2
     for feeling in ((1.0, 0.0, 1.0), (-1.0, 0.0, 1.0), (-1.0, 1.0, 1.0), (0.0, 0.5, 0.0)):
-        other, elsewhere = render_frames(with_feelings(plan, *feeling), TIMES[:2])
+        other, elsewhere, _ = render_frames(with_feelings(plan, *feeling), TIMES[:2])
         assert np.array_equal(other[outside], frames[outside])
         assert np.array_equal(elsewhere.heads, structure.heads)
         assert np.array_equal(elsewhere.bodies[:, :, 5:], structure.bodies[:, :, 5:], equal_nan=True)
@@ -67,7 +67,7 @@ def test_nothing_outside_the_heads_knows_a_feeling(plan: ScenePlan) -> None:
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_heads_hold_their_faces_and_lie_in_the_frame(plan: ScenePlan) -> None:
-    _, structure = render_frames(with_feelings(plan, 1.0, 0.0, 1.0), TIMES)
+    _, structure, _ = render_frames(with_feelings(plan, 1.0, 0.0, 1.0), TIMES)
     low, high = structure.heads[..., None, :2], structure.heads[..., None, 2:]
     assert ((structure.faces >= low) & (structure.faces <= high)).all()
     assert (structure.heads >= 0).all()
@@ -76,7 +76,7 @@ def test_heads_hold_their_faces_and_lie_in_the_frame(plan: ScenePlan) -> None:
 
 
 def test_points_are_in_their_named_order() -> None:
-    _, structure = render_frames(PLANS[3], TIMES)
+    _, structure, _ = render_frames(PLANS[3], TIMES)
     faces, bodies = structure.faces, structure.bodies
     assert (faces[..., 0, 0] < faces[..., 16, 0]).all()  # jaw from the left of the picture
     assert (faces[..., 36, 0] < faces[..., 45, 0]).all()  # eyes
@@ -99,7 +99,7 @@ def test_visibility_is_zero_exactly_where_a_point_is_missing() -> None:
 
 def test_heads_move_less_than_a_pixel_in_40_ms() -> None:
     for plan in PLANS:
-        _, structure = render_frames(plan, np.arange(0, 0.6, 0.04))
+        _, structure, _ = render_frames(plan, np.arange(0, 0.6, 0.04))
         middle = structure.faces[:, :, 27:31].mean(2)
         step = np.linalg.norm(np.diff(middle, axis=0), axis=2)
         assert step.max() < 1.0
