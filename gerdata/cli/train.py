@@ -67,8 +67,8 @@ def train(
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
     watches = [board(out / "tensorboard")] if shared.tensorboard else []
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal
-    with Epochs("train", how.epochs, shared.quiet or not is_first) as epochs:
-        watching = beside._replace(watch=_all_of([epochs.watch, *watches]))
+    with Epochs("train", how.epochs, shared.quiet or not is_first, how.first_epochs) as epochs:
+        watching = beside._replace(watch=_all_of([epochs.watch, *watches]), watch_first=epochs.watch_first)
         run = train(how, release, out, shared.seed, epochs.tell, threads, watching)
     kind, figures = run.best.data_kind, run.test or run.best
     line = (

@@ -53,11 +53,12 @@ class Progress:
 
 class Epochs:
     """Epochs of a training. A context; on a terminal a line at the bottom tells how long the present epoch has taken, how long
-    the last one took, and how long the others will at most, which an early stop may cut short. What is told by line stays
-    above it; elsewhere nothing but those lines is written, and nothing at all when quiet."""
+    the last one took, and how long the others of its stage will at most, which an early stop may cut short. What is told by
+    line stays above it; elsewhere nothing but those lines is written, and nothing at all when quiet."""
 
-    def __init__(self, name: str, total: int, quiet: bool) -> None:
+    def __init__(self, name: str, total: int, quiet: bool, first: int = 0) -> None:
         self.name, self.total, self.quiet = name, total, quiet
+        self.own, self.first = (name, total), ("first stage", first)
         self.done, self.last_s = 0, 0.0
         self._began_s = time.monotonic()
         self._lock, self._is_over = threading.Lock(), threading.Event()
@@ -85,10 +86,19 @@ class Epochs:
                 print(f"\r\x1b[K{line}" if self._is_drawn else line, file=sys.stderr, flush=True)
 
     def watch(self, epoch: int, figures: Mapping[str, float]) -> None:
-        """An epoch, counted from 1, is done."""
+        """An epoch, counted from 1, is done; 0 or what was done before: they begin."""
+        self._note(epoch, *self.own)
+
+    def watch_first(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """The same of a first stage."""
+        self._note(epoch, *self.first)
+
+    def _note(self, epoch: int, name: str, total: int) -> None:
         with self._lock:
-            self.done, self.last_s = epoch, time.monotonic() - self._began_s
-            self._began_s += self.last_s
+            now_s = time.monotonic()
+            is_over = name == self.name and epoch > self.done
+            self.last_s = now_s - self._began_s if is_over else 0.0
+            self.name, self.total, self.done, self._began_s = name, total, epoch, now_s
 
     def _draw(self) -> None:
         while not self._is_over.wait(REDRAWN_EVERY_S):

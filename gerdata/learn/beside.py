@@ -30,11 +30,12 @@ class Beside(NamedTuple):
     structures_print: str = ""  # a keyed fingerprint of them
     embeddings: Mapping[str, Tensor] = {}  # float32 [e]
     embeddings_print: str = ""
-    watch: Watch = unwatched  # is told an epoch and its figures
+    watch: Watch = unwatched  # is told an epoch and its figures; and before them, without any, how many are done
+    watch_first: Watch = unwatched  # the same of a first stage
 
     def of_first_stage(self, with_structures: bool) -> "Beside":
-        """What the picture branch alone takes: nobody looks on."""
-        alone = Beside(self.device, self.workers)
+        """What the picture branch alone takes."""
+        alone = Beside(self.device, self.workers, watch=self.watch_first)
         if not with_structures:
             return alone
         return alone._replace(structures=self.structures, structures_print=self.structures_print)

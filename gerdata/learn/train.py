@@ -104,7 +104,7 @@ def train(
     check_frames(recipe, splits.train.header.n_frames)
     make_folder(out)
     if recipe.first_epochs and not (out / DONE).is_file():
-        tell(f"first stage: the picture branch alone, {recipe.first_epochs} epochs")
+        tell(f"first stage: pictures alone, {recipe.first_epochs} epochs")
         first = first_stage(recipe)
         train(first, release, out / VIDEO, seed, tell, threads, beside.of_first_stage(decoder_of(first) != "none"))
     with joined(beside.device) as ranks, stoppable(out), alone(out, ranks), exact(threads, beside.device):
@@ -141,6 +141,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
     learner = Learner(model, make_optimiser(model, recipe), make_average(model, recipe))
     progress = resume(out, identity, learner)
     tell(f"{len(splits.train)} training clips; {progress.epochs} of {recipe.epochs} epochs done")
+    watch(progress.epochs, {})
     while progress.epochs < recipe.epochs and not progress.is_stale(recipe.patience):
         epoch = progress.epochs + 1
         told = train_epoch(learner, splits.train, recipe, (identity.seed, epoch), ranks)

@@ -53,5 +53,23 @@ def test_what_is_left_is_what_the_last_epoch_took_times_those_to_come(monkeypatc
     epochs.tell("7 training clips")
     now_s[0] += 40
     epochs.watch(2, {})  # goes on from the first
+    assert epochs.last_s == 40
     assert epochs._line(10.0) == "train: 2/5 epochs · 10 s of about 40 s · 110 s left"
     assert epochs._line(200.0) == "train: 2/5 epochs · 200 s of about 40 s · 0 s left"
+
+
+def test_a_first_stage_is_reckoned_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s[0])
+    epochs = Epochs("train", 5, quiet=True, first=3)
+    lines = []
+    for watch, n, lasting_s in ((epochs.watch_first, 3, 30), (epochs.watch, 5, 50)):
+        watch(0, {})
+        for epoch in range(1, n):
+            now_s[0] += lasting_s
+            watch(epoch, {})
+        lines.append(epochs._line(10.0))
+        now_s[0] += 7  # its last epoch is not told
+    first, then = lines
+    assert first == "first stage: 2/3 epochs · 10 s of about 30 s · 20 s left"
+    assert then == "train: 4/5 epochs · 10 s of about 50 s · 40 s left"

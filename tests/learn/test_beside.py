@@ -78,13 +78,14 @@ def test_a_first_stage_knows_of_people_only_where_it_has_a_decoder_of_them() -> 
         embeddings={"a": torch.zeros(2)},
         embeddings_print="e",
         watch=lambda epoch, figures: said.append(epoch),
+        watch_first=lambda epoch, figures: said.append(-epoch),
     )
     told = given.of_first_stage(with_structures=True)
     assert (told.structures, told.structures_print) == (given.structures, "p")
     told.watch(1, {})
     for stage in (told, given.of_first_stage(with_structures=False)):
         assert (stage.embeddings, stage.embeddings_print) == ({}, "")
-    assert (stage.structures, stage.structures_print, said) == ({}, "", [])
+    assert (stage.structures, stage.structures_print, said) == ({}, "", [-1])
 
 
 def test_vectors_come_from_safetensors_of_the_recipes_width(release: Path, tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_board_is_told_of_every_epoch(release: Path, recipe: TrainRecipe, tmp_
     watching = Beside(watch=lambda epoch, figures: told.append((epoch, sorted(figures))))
     train(recipe.model_copy(update={"epochs": 2}), release, tmp_path, 0, threads=1, beside=watching)
     names = ["lr", "train_loss", "validation_accuracy", "validation_macro_f1"]
-    assert told == [(1, names), (2, names)]
+    assert told == [(0, []), (1, names), (2, names)]
 
 
 def test_figures_are_written_for_tensorboard_where_it_is_there(tmp_path: Path) -> None:
