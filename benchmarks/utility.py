@@ -10,7 +10,6 @@ counted and is in nobody's test.
 """
 
 import argparse
-import csv
 import dataclasses
 import json
 import subprocess
@@ -25,11 +24,8 @@ from collage import interval
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import SynthRecipe, load
 from gerdata.splits import Group, assign
-from gerdata.store.cache import Cache
+from gerdata.synth.clips import Given, write_clips
 from gerdata.synth.picturebank import open_pictures
-from gerdata.synth.soundbank import SoundBank
-from gerdata.synth.studio import open_studio
-from gerdata.workflow import write_clips
 
 RAW = "global"  # the reference: nothing is obfuscated
 SCENES = ("coherent=true", "duration_s=1.0", "frame_px=224", "min_scale=0.25", "max_scale=0.35", "max_people=6")
@@ -69,15 +65,8 @@ def filmed(arguments: argparse.Namespace, folder: Path) -> None:
     run("bank", "build", str(folder / "bank"), "--faces", str(arguments.faces), "--casts", str(arguments.casts), *place)
     recipe, pictures = load(SynthRecipe, "synth", "paper", SCENES), open_pictures(folder / "bank")
     clips = folder / "clips"
-    write_clips(clips, arguments.n, recipe, 0, pictures)
-    studio = open_studio(SoundBank(Cache()), None, pictures.folder)
-    with (clips / "labels.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", "label", "group"])
-        for index in range(arguments.n):
-            plan = studio.plan(recipe, 0, index)
-            rows.writerow([f"scene-{index:05d}.mp4", plan.label, f"cast-{plan.cast}"])
-    run("ingest", str(clips), "--labels", str(clips / "labels.csv"), "--column", "group=group", *ALONE, *place)
+    labels = write_clips(clips, arguments.n, recipe, 0, Given(pictures))
+    run("ingest", str(clips), "--labels", str(labels), *ALONE, *place)
 
 
 def protected(name: str, folder: Path, workers: int) -> str:

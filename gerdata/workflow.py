@@ -1,14 +1,11 @@
 """The stages in a row: a demo that makes its own clips, and takes them to a trained model and a report; and a prediction, which
 takes one clip through ingest and protect to a model, and leaves nothing behind."""
 
-import csv
-import io
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from gerdata.audit.evidence import Evidence
@@ -21,28 +18,20 @@ from gerdata.learn.evaluate import Trained
 from gerdata.learn.evaluate import predict as predict_sample
 from gerdata.learn.train import train
 from gerdata.manifest import Header
-from gerdata.media.encode import write_clip
 from gerdata.privacy.stage import job_of as protect_job
 from gerdata.privacy.stage import ready as ready_to_protect
 from gerdata.recipe import IngestRecipe, ProtectRecipe, ShardRecipe, SynthRecipe, TrainRecipe, load, recipe_names
 from gerdata.report.page import write as write_report
 from gerdata.shards.release import Target, publish
 from gerdata.shards.release import job_of as shard_job
-from gerdata.store.cache import Cache
-from gerdata.store.commit import make_folder, write_atomic
 from gerdata.store.dataset import REJECTS, Dataset
 from gerdata.store.members import decode
 from gerdata.store.private import Private, open_private
-from gerdata.synth.bank import folder_of
-from gerdata.synth.picturebank import PictureBank
-from gerdata.synth.recordingbank import RecordingBank
-from gerdata.synth.soundbank import SoundBank
+from gerdata.synth.clips import write_clips
 from gerdata.synth.stage import job_of as synth_job
-from gerdata.synth.stage import needs_avatars, ready, resolved
 from gerdata.synth.stage import publish as publish_synth
-from gerdata.synth.studio import bank_plan_of, open_studio
+from gerdata.synth.stage import ready, resolved
 
-FPS = 25
 CLIP_SEED_OFFSET = 1_000_003  # the demo's clips and its synthetic samples must not be the same scenes
 FEW_AVATARS = (
     "bank_people=30",
@@ -121,39 +110,6 @@ def demo(workspace: Path, how: Demo, seed: int, options: Options, tell: Tell) ->
 def demo_recipe(*overrides: str) -> SynthRecipe:
     """The demo's groups: of few avatars, so that they are drawn in a minute."""
     return resolved(load(SynthRecipe, "synth", "crowd", (*FEW_AVATARS, *overrides)))
-
-
-def write_clips(
-    folder: Path,
-    n: int,
-    recipe: SynthRecipe,
-    seed: int,
-    pictures: PictureBank | None = None,
-    recordings: RecordingBank | None = None,
-) -> Path:
-    """True video files with sound of scenes 0 to n - 1 of a resolved recipe, 25 frames a second, and `labels.csv`, its path.
-
-    A file that is there already stays. The bank of avatars that the recipe asks for must have been built.
-    """
-    make_folder(folder)
-    avatars = folder_of(bank_plan_of(recipe)) if needs_avatars(recipe, pictures) else None
-    studio = open_studio(SoundBank(Cache(), recordings), avatars, pictures.folder if pictures else None)
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["file", "label"])
-    for index in range(n):
-        plan = studio.plan(recipe, seed, index)
-        path = folder / f"scene-{index:05d}.mp4"
-        if not path.exists():
-            times_s = (np.arange(round(recipe.duration_s * FPS)) + 0.5) / FPS
-            temporary = path.with_suffix(".part")
-            shown, sound = studio.clip(plan, times_s)
-            write_clip(temporary, shown.frames, FPS, sound)
-            temporary.replace(path)
-        rows.writerow([path.name, plan.label])
-    labels = folder / "labels.csv"
-    write_atomic(labels, table.getvalue().encode())
-    return labels
 
 
 @dataclass(frozen=True)

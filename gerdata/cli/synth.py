@@ -40,7 +40,11 @@ def synth(
         bool, typer.Option("--video", help="Write MP4 clips with sound and a labels table, no samples.")
     ] = (False),
     replay: Annotated[
-        str | None, typer.Option(metavar="ID", help="Render one sample of a made dataset again, from its stored plan.")
+        str | None,
+        typer.Option(
+            metavar="[FOLDER/]ID",
+            help="Render one sample of a made dataset again, from its stored plan, and compare it.",
+        ),
     ] = None,
     *,
     shared: Parts,
@@ -82,20 +86,15 @@ def synth(
             "the avatars' mesh is not here, so people are flat drawings; for avatars: gerdata models pull avatar",
         )
     n = min(n, shared.limit or n)
-    if shared.dry_run and video:
-        say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
+    if video:
+        _film(n, how, out, (pictures, recordings), shared)
         return
+    _refuse_within(out, shared)
     if shared.dry_run:
         say_plan(shared, "synth", job_of(n, how, shared.seed, out, pictures, recordings))
         return
     options = options_of(shared)
     _ready(how, pictures, shared)
-    if video:
-        from gerdata.workflow import write_clips
-
-        labels = write_clips(out, n, how, shared.seed, pictures, recordings)
-        say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
-        return
     header = run(job_of(n, how, shared.seed, out, pictures, recordings), options, publish=publish)
     coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
@@ -103,8 +102,42 @@ def synth(
     if header:
         _write_stems(out, recordings, shared)
         _write_masks(out, how, pictures, shared)
+    elif shared.stems or shared.masks:
+        note(shared, "stems and masks are written by the run that finishes the dataset")
     told = coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
     say_stage(shared, "synth", out, header, coverage=told)
+
+
+def _film(
+    n: int,
+    how: "SynthRecipe",
+    out: Path,
+    given: "tuple[PictureBank | None, RecordingBank | None]",
+    shared: Parts,
+) -> None:
+    """Clips for viewing in place of samples: made by this process alone, one after the other."""
+    from gerdata.synth.clips import Given, write_clips
+    from gerdata.synth.stage import said_of
+
+    if shared.slice or shared.finish:
+        raise UsageError("--video makes its clips in one process; leave --slice and --finish out")
+    if shared.dry_run:
+        say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
+        return
+    _ready(how, given[0], shared)
+    labels = write_clips(out, n, how, shared.seed, Given(*given), shared.overwrite)
+    note(shared, said_of(how, *given)[1])
+    say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
+
+
+def _refuse_within(out: Path, shared: Parts) -> None:
+    """Before anything is made."""
+    from gerdata.store.dataset import Dataset
+    from gerdata.synth.annex import refuse_within
+
+    for what, folder in (("stems", shared.stems), ("masks", shared.masks)):
+        if folder:
+            refuse_within(Dataset(out), folder, what)
 
 
 def _recordings(bank: Path, how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> "RecordingBank | None":
@@ -159,16 +192,20 @@ def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> 
     ready(how, shared.workers or os.cpu_count() or 1, tell, pictures)
 
 
-def _replay(name: str, bank: Path | None, shared: Work) -> None:
+def _replay(asked: str, bank: Path | None, shared: Work) -> None:
     """One sample again, beside what is stored: the same bytes, or exit 4."""
     from gerdata.errors import FindingError
     from gerdata.store.commit import make_folder, write_atomic
     from gerdata.store.dataset import Dataset
     from gerdata.synth.replay import replayed
 
-    dataset = Dataset(shared.workspace / "synth")
-    made, stored = replayed(dataset, name, bank)
+    folder, _, name = asked.rpartition("/")
+    dataset = Dataset(Path(folder) if folder else shared.workspace / "synth")
     out: Path = shared.out or shared.workspace / "replay"
+    if shared.dry_run:
+        say(shared, "synth", out, f"would render {name} of {dataset.root} again → {out}", status="planned")
+        return
+    made, stored = replayed(dataset, name, bank)
     make_folder(out)
     for suffix, data in made.items():
         write_atomic(out / f"{name}.{suffix}", data)

@@ -12,10 +12,13 @@ from gerdata.clip import SAMPLE_RATE_HZ, Audio, Frames
 X264 = {"crf": "20", "preset": "veryfast", "x264-params": "no-mbtree=1"}  # with mbtree, bytes differ from run to run
 
 
-def write_clip(path: Path, frames: Iterable[Frames], fps: int, audio: Audio) -> None:
-    """An MP4 of `uint8 [H, W, 3]` frames (even sizes) at `fps` with 16-kHz sound: `float32 [N]`, or left and right `[2, N]`."""
+def write_clip(path: Path, frames: Iterable[Frames], fps: int, audio: Audio, comment: str = "") -> None:
+    """An MP4 of `uint8 [H, W, 3]` frames (even sizes) at `fps` with 16-kHz sound: `float32 [N]`, or left and right `[2, N]`; a
+    comment, if any, is the file's."""
     layout, channels = ("mono", audio[None]) if audio.ndim == 1 else ("stereo", audio)
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        if comment:
+            container.metadata["comment"] = comment
         video = None
         sound = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout=layout)
         for number, frame in enumerate(frames):

@@ -48,12 +48,12 @@ def job_of(
 
     The bank of avatars that the recipe asks for must have been built (`ready`).
     """
-    fingerprint = recipe.fingerprint()
-    avatars = str(folder_of(bank_plan_of(recipe))) if needs_avatars(recipe, pictures) else None
     given = {"bank": pictures.name} if pictures else {}
     if recordings is not None:
         given["sounds"] = recordings.name
-    protection, notice = _said(recipe, pictures, recordings)
+    fingerprint = recipe.fingerprint()
+    avatars = str(folder_of(bank_plan_of(recipe))) if needs_avatars(recipe, pictures) else None
+    protection, notice = said_of(recipe, pictures, recordings)
     return Job(
         dataset=Dataset(out),
         stage="synth",
@@ -66,7 +66,7 @@ def job_of(
             "pictures": str(pictures.folder.resolve()) if pictures else None,
             "recordings": str(recordings.folder.resolve()) if recordings else None,
         },
-        items=[Item(name_of(seed, fingerprint, index), {"index": index}) for index in range(n)],
+        items=[Item(name_of(seed, fingerprint, *given.values(), index), {"index": index}) for index in range(n)],
         cuts=even_cuts(n, PART_SIZE, has_media=True),
         fingerprint={
             "format": str(FORMAT_VERSION),
@@ -100,8 +100,8 @@ def resolved(recipe: SynthRecipe) -> SynthRecipe:
     return recipe.model_copy(update={"style": "avatar" if is_there else "flat"})
 
 
-def _said(recipe: SynthRecipe, pictures: PictureBank | None, recordings: RecordingBank | None) -> tuple[str, str]:
-    """What the dataset is said to be, and its notice: of all scenes that may be in it, the worst."""
+def said_of(recipe: SynthRecipe, pictures: PictureBank | None, recordings: RecordingBank | None) -> tuple[str, str]:
+    """What the scenes are said to be, and their notice: of all that may be made, the worst."""
     protection, notice = _seen(recipe, pictures)
     if recordings is None:
         return protection, notice

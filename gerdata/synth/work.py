@@ -58,7 +58,7 @@ def sample_of(plan: Plan, studio: Studio, name: str, recipe: SynthRecipe, seed: 
     text = json.dumps(plan.to_json(), separators=(",", ":"))
     clip = Clip(
         id=name,
-        group=_group_of(plan, seed),
+        group=group_of(plan, seed),
         label=plan.label,
         split=None,
         duration_s=round(recipe.duration_s, 1),
@@ -92,7 +92,7 @@ def _seen(plan: Plan) -> str:
     return SYNTHETIC if photo is None or photo.is_checked else UNCHECKED
 
 
-def _group_of(plan: Plan, seed: int) -> str:
+def group_of(plan: Plan, seed: int) -> str:
     """Avatars are the same people whatever the seed of a scene, and so are pictures and recordings; flat people are of their
     seed."""
     bank = plan.bank if isinstance(plan, Gathering) else plan.avatars if isinstance(plan, Collage) else None

@@ -93,5 +93,13 @@ def test_masks_are_written_once_and_only_beside_the_dataset(gerdata: Gerdata, tm
     again = tmp_path / "again"
     assert write_masks(dataset, again, Studio(SoundBank(), None)) == 3
     assert tree(again) == before
+    first = sorted(name for name in before if "/" in name)[0]
+    (again / first).write_bytes(b"kept")
+    assert write_masks(dataset, again, Studio(SoundBank(), None)) == 3
+    assert tree(again) == before | {first: b"kept"}  # written once
+    other = gerdata("synth", "--n", 3, *small, "--seed", 5, "--masks", again, "--workspace", tmp_path / "b")
+    assert (other.code, "another dataset" in other.err) == (2, True)
+    within = gerdata("synth", "--n", 3, *small, "--masks", tmp_path / "c/synth/x", "--workspace", tmp_path / "c")
+    assert (within.code, (tmp_path / "c").exists()) == (2, False)
     with pytest.raises(UsageError, match="beside a dataset"):
         write_masks(dataset, dataset.root / "masks", Studio(SoundBank(), None))

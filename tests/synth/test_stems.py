@@ -39,5 +39,13 @@ def test_stems_sum_to_the_sound_and_start_at_their_events(gerdata: Gerdata, tmp_
     again = tmp_path / "again"
     assert write_stems(dataset, again, SoundBank()) == 3
     assert tree(again) == before
+    first = sorted(name for name in before if "/" in name)[0]
+    (again / first).write_bytes(b"kept")
+    assert write_stems(dataset, again, SoundBank()) == 3
+    assert tree(again) == before | {first: b"kept"}  # written once
+    other = gerdata("synth", "--n", 3, *small, "--seed", 5, "--stems", again, "--workspace", tmp_path / "b")
+    assert (other.code, "another dataset" in other.err) == (2, True)
+    within = gerdata("synth", "--n", 3, *small, "--stems", tmp_path / "c/synth/x", "--workspace", tmp_path / "c")
+    assert (within.code, (tmp_path / "c").exists()) == (2, False)
     with pytest.raises(UsageError, match="beside a dataset"):
         write_stems(dataset, dataset.root / "stems", SoundBank())

@@ -1,11 +1,14 @@
 """Plans of both styles, rendered and marked; what a viewer could know; a sample made again from its plan."""
 
+import csv
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from conftest import Gerdata
+from making import tree
 
 from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError, UsageError
@@ -92,14 +95,40 @@ def test_a_sample_is_rendered_again_from_its_plan(gerdata: Gerdata, tmp_path: Pa
     assert gerdata("synth", "--replay", "nobody", "--workspace", tmp_path).code == 2
 
 
-def test_clips_for_viewing(gerdata: Gerdata, tmp_path: Path) -> None:
-    words = ("--recipe", "flat", "--video", "--n", 2, "--set", "duration_s=1.0", "--workspace", tmp_path)
-    assert gerdata("synth", *words, "--quiet").code == 0
-    assert sorted(p.name for p in (tmp_path / "clips").iterdir()) == [
-        "labels.csv",
-        "scene-00000.mp4",
-        "scene-00001.mp4",
-    ]
+def test_clips_for_viewing_say_what_they_are_and_are_not_mixed_with_others(gerdata: Gerdata, tmp_path: Path) -> None:
+    words = ("--recipe", "flat", "--video", "--set", "duration_s=1.0", "--workspace", tmp_path)
+    ran = gerdata("synth", *words, "--n", 2)
+    assert ran.code == 0
+    assert "nobody in it ever lived" in ran.err
+    before = tree(tmp_path / "clips")
+    assert sorted(before) == ["labels.csv", "scene-00000.mp4", "scene-00001.mp4"]
+    with (tmp_path / "clips/labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        with av.open(str(tmp_path / "clips" / row["file"])) as container:
+            assert container.metadata["comment"] == row["mark"] == mark_of(row["plan"])
+        assert row["label"] == json.loads(row["plan"])["label"]
+        assert row["protection"] == "synthetic"
+    assert len({row["group"] for row in rows}) == len({json.loads(row["plan"])["cast"] for row in rows})
+    for other in (
+        ("--n", 2, "--seed", 4),
+        ("--n", 1),
+        ("--n", 2, "--set", "frame_px=65"),
+        ("--n", 2, "--slice", "1/2"),
+    ):
+        refused = gerdata("synth", *words, *other)
+        assert refused.code in (1, 2)
+        assert "Traceback" not in refused.err
+    assert tree(tmp_path / "clips") == before
+    assert gerdata("synth", *words, "--n", 3, "--quiet").code == 0
+    more = tree(tmp_path / "clips")
+    assert {name: more[name] for name in before if name.endswith("mp4")} == {
+        name: data for name, data in before.items() if name.endswith("mp4")
+    }
+    assert gerdata("synth", *words, "--n", 2, "--seed", 4, "--overwrite", "--quiet").code == 0
+    after = tree(tmp_path / "clips")
+    assert sorted(after) == sorted(before)
+    assert not set(after.values()) & set(before.values())
     ran = gerdata(
         "ingest", tmp_path / "clips", "--labels", tmp_path / "clips/labels.csv", "--workspace", tmp_path, "--json"
     )
