@@ -80,11 +80,8 @@ def synth(
         raise UsageError(
             "--bank: flat people take sounds alone from a bank; choose the recipe paper, or one of avatars"
         )
-    if how.style == "flat" and asked.style == "auto":
-        note(
-            shared,
-            "the avatars' mesh is not here, so people are flat drawings; for avatars: gerdata models pull avatar",
-        )
+    if how.style == "flat":
+        _note_flat(asked, shared)
     n = min(n, shared.limit or n)
     if video:
         _film(n, how, out, (pictures, recordings), shared)
@@ -106,6 +103,19 @@ def synth(
         note(shared, "stems and masks are written by the run that finishes the dataset")
     told = coverage.model_dump(mode="json", exclude={"cells"}) if coverage else None
     say_stage(shared, "synth", out, header, coverage=told)
+
+
+def _note_flat(asked: "SynthRecipe", shared: Work) -> None:
+    """Why people are flat, and what of the recipe they do not follow."""
+    from gerdata.synth.stage import ignored_by_flat
+
+    if asked.style == "auto":
+        note(
+            shared,
+            "the avatars' mesh is not here, so people are flat drawings; for avatars: gerdata models pull avatar",
+        )
+    if ignored := ignored_by_flat(asked):
+        note(shared, f"flat drawings do not follow {', '.join(ignored)}")
 
 
 def _film(

@@ -7,6 +7,14 @@ from pydantic import Field, model_validator
 from gerdata.clip import CLASSES
 from gerdata.recipe.form import PositiveInt, Recipe, Share
 
+FLAT_RULE = "mean-valence"
+UNKNOWN_TO_FLAT = (
+    "min_margin", "posture_share", "max_contagion", "layouts", "min_head", "max_head", "max_pan", "max_zoom", "max_shake",
+    "compressed_share", "min_compression_quality",
+)  # fmt: skip
+OF_MEANS = ("mean-valence", "salience-weighted")
+MAX_MARGIN = 0.3  # of those: as far as a neutral mean can be from both thresholds
+
 
 class SynthRecipe(Recipe):
     """How synthetic groups are drawn. Numbers are ranges a plan is drawn from."""
@@ -74,10 +82,17 @@ class SynthRecipe(Recipe):
             raise ValueError("min_people is over max_people")
         if self.min_head > self.max_head:
             raise ValueError("min_head is over max_head")
-        if self.style == "flat" and self.rule != "mean-valence":
-            raise ValueError("flat people know the rule mean-valence alone")
+        if self.style == "flat" and self.rule != FLAT_RULE:
+            raise ValueError(f"flat people know the rule {FLAT_RULE} alone")
         if self.style == "collage" and self.rule != "all-same":
             raise ValueError("collages know the rule all-same alone")
+        if self.rule in OF_MEANS and self.min_margin > MAX_MARGIN:
+            raise ValueError(f"no neutral group has a margin over {MAX_MARGIN} by {self.rule}; lower min_margin")
+        known = min(self.cast_size, self.bank_people)
+        if self.style in ("auto", "avatar") and self.max_people > known:
+            raise ValueError(
+                f"max_people is over {known}, so somebody would be there twice; raise cast_size and bank_people, or lower it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -85,7 +85,7 @@ def render_gathering(
         view = plan.camera.view(float(time_s) / plan.duration_s, float(time_s))
         layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8))
         truths = _draw_people(plan, bank, stands, float(time_s), view, layer)
-        shown.frames[i] = _filmed(plan, layer.canvas, i)
+        shown.frames[i] = _filmed(plan, layer.canvas, float(time_s))
         shown.masks[i] = cv2.LUT(layer.owners, PERSON)
         _tell(shown, i, truths, layer.owners, plan.mirror)
     return shown
@@ -163,7 +163,7 @@ def _seen_place(ground: Frames, view: View, px: int) -> Frames:
     return np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2RGBA), np.uint8)
 
 
-def _filmed(plan: Gathering, canvas: Frames, i: int) -> Frames:
+def _filmed(plan: Gathering, canvas: Frames, time_s: float) -> Frames:
     """Light, blur, noise and earlier compression over the whole frame, as a camera makes them: `uint8 [H, W, 3]`."""
     film = plan.film
     frame = cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB)
@@ -173,7 +173,8 @@ def _filmed(plan: Gathering, canvas: Frames, i: int) -> Frames:
     if film.blur_px >= 0.2:
         frame = cv2.GaussianBlur(frame, (0, 0), film.blur_px)
     if film.noise >= 0.5:
-        y, x = (film.grain + 37 * i) % GRAIN_SPARE, (film.grain // GRAIN_SPARE + 11 * i) % GRAIN_SPARE
+        ms = round(1000 * time_s)  # each moment has its own window, in whatever company it is drawn
+        y, x = (film.grain + 37 * ms) % GRAIN_SPARE, (film.grain // GRAIN_SPARE + 11 * ms) % GRAIN_SPARE
         grain = _grain(plan.frame_px + GRAIN_SPARE)[y : y + plan.frame_px, x : x + plan.frame_px] * np.float32(
             film.noise
         )

@@ -15,13 +15,13 @@ from gerdata.synth.cast import Look, Place, draw_cast
 from gerdata.synth.columns import columns, rounded, rows
 from gerdata.synth.feeling import RULE, Feeling, draw_valences, label_of
 from gerdata.synth.hearing import Bed, Recorded, SoundEvent, Speaker, draw_bed, draw_events, draw_voices
+from gerdata.synth.mood import let_out
 from gerdata.synth.playing import casts_with, played, told
 from gerdata.synth.recordingbank import RecordingBank
 from gerdata.synth.seating import Seat, draw_seats
 from gerdata.synth.vocal import Voice
 
 HEAD_VIEW_M = 0.158  # half a head (11.5 cm) over the width of view at 1 m: a lens of 40 degrees; assumption
-WEAK_SHARE = 0.08  # scenes whose faces, and independently whose voices, hold back: neither sense suffices alone
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int, recordings: Recording
     members = [int(k) for k in chance.permutation(recipe.max_people)[:n]]
     cast = draw_cast(seed, cast_number, members)
     mixed = bool(chance.random() < recipe.mixed_share)
-    shown, voiced = _reserve(chance), _reserve(chance)
+    shown, voiced = (let_out(chance, recipe.weak_share) for _ in range(2))
+    shown, voiced = shown * recipe.show, voiced * recipe.voiced
     valences = draw_valences(rng_for(seed, "valence", index), n, sign, mixed)
     label, soft, margin = label_of(valences, recipe.classes)
     seats = draw_seats(rng_for(seed, "seats", index), n)
@@ -152,12 +153,6 @@ def plan_scene(recipe: SynthRecipe, seed: int, index: int, recordings: Recording
 def _turn(seed: int, name: str, index: int, size: int) -> int:
     """Which of `size` things has its turn: every block of `size` scenes uses each once, in an order of its own."""
     return int(rng_for(seed, name, index // size).permutation(size)[index % size])
-
-
-def _reserve(rng: np.random.Generator) -> float:
-    """How much of what is felt is let out in one sense; in `WEAK_SHARE` of scenes hardly anything."""
-    strong, weak = rng.uniform(0.88, 1.0), rng.uniform(0.05, 0.3)
-    return float(weak if rng.random() < WEAK_SHARE else strong)
 
 
 def _motion(rng: np.random.Generator) -> Motion:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from gerdata.engine.run import Job, even_cuts, publish_tables
 from gerdata.engine.work import Item
+from gerdata.errors import MissingError
 from gerdata.manifest import FORMAT_VERSION, Header, Row
 from gerdata.recipe import SynthRecipe
+from gerdata.recipe.synth import FLAT_RULE, UNKNOWN_TO_FLAT
 from gerdata.store.assets import state_of_asset
 from gerdata.store.cache import cache_folder
 from gerdata.store.coverage import write_coverage
@@ -93,11 +95,23 @@ def publish(dataset: Dataset, header: Header, rows: list[Row]) -> None:
 
 
 def resolved(recipe: SynthRecipe) -> SynthRecipe:
-    """The recipe with its style decided: `auto` is avatars where their mesh is in the cache, else flat people."""
+    """The recipe with its style decided: `auto` is avatars where their mesh is in the cache, else flat people. `MissingError`
+    where those cannot stand in, as they know one rule alone."""
     if recipe.style != "auto":
         return recipe
-    is_there = state_of_asset(AVATAR)[0] == "ok"
-    return recipe.model_copy(update={"style": "avatar" if is_there else "flat"})
+    if state_of_asset(AVATAR)[0] == "ok":
+        return recipe.model_copy(update={"style": "avatar"})
+    if recipe.rule != FLAT_RULE:
+        raise MissingError(
+            f"the rule {recipe.rule} is of avatars, and their mesh is not here: gerdata models pull avatar"
+        )
+    return recipe.model_copy(update={"style": "flat"})
+
+
+def ignored_by_flat(recipe: SynthRecipe) -> tuple[str, ...]:
+    """The keys that a recipe sets and that flat people know nothing of."""
+    fields = SynthRecipe.model_fields
+    return tuple(name for name in UNKNOWN_TO_FLAT if getattr(recipe, name) != fields[name].get_default())
 
 
 def said_of(recipe: SynthRecipe, pictures: PictureBank | None, recordings: RecordingBank | None) -> tuple[str, str]:

@@ -135,6 +135,13 @@ def test_the_same_plan_is_the_same_bytes_and_each_frame_alone_too() -> None:
     one, other = (render_gathering(plan, bank, times) for _ in range(2))  # type: ignore[arg-type]
     assert one.frames.tobytes() == other.frames.tobytes()
     assert one.structure.bodies.tobytes() == other.structure.bodies.tobytes()
+    noisy = dataclasses.replace(plan, film=dataclasses.replace(plan.film, noise=4.0))
+    every = render_gathering(noisy, bank, times).frames  # type: ignore[arg-type]
+    alone = [render_gathering(noisy, bank, times[i : i + 1]).frames[0] for i in range(5)]  # type: ignore[arg-type]
+    assert all(np.array_equal(*pair) for pair in zip(every, alone, strict=True))
+    still = render_gathering(noisy, bank, np.full(2, times[0])).frames  # type: ignore[arg-type]
+    assert np.array_equal(*still)
+    assert not np.array_equal(every[0], every[1])
 
 
 def test_no_moment_is_no_frame() -> None:

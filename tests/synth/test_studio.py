@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 from conftest import Gerdata
 from making import tree
+from pydantic import ValidationError
 
 from gerdata.clip import CLASSES
-from gerdata.errors import DatasetError, UsageError
+from gerdata.errors import DatasetError, MissingError, UsageError
 from gerdata.media.audio import encode_flac
 from gerdata.media.images import decode_jpeg, encode_jpeg
 from gerdata.media.mark import is_mark, mark_of
 from gerdata.recipe import SynthRecipe, recipe_names
 from gerdata.recipe import load as load_recipe
-from gerdata.synth.gathering import plan_gathering
+from gerdata.recipe.synth import MAX_MARGIN
+from gerdata.synth import stage
+from gerdata.synth.gathering import Gathering, plan_gathering
 from gerdata.synth.repertoire import BankPlan
-from gerdata.synth.scene import plan_scene
+from gerdata.synth.rule import THRESHOLD
+from gerdata.synth.scene import ScenePlan, plan_scene
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.studio import Studio, bank_plan_of, label_in_view, plan_from_text
 
@@ -27,15 +31,44 @@ FLAT = SynthRecipe(style="flat")
 BANK = BankPlan()
 
 
-@pytest.mark.parametrize("name", recipe_names("synth"))
+def plan_of(recipe: SynthRecipe, seed: int, index: int) -> ScenePlan | Gathering:
+    if recipe.style == "flat":
+        return plan_scene(recipe, seed, index)
+    return plan_gathering(recipe, bank_plan_of(recipe), seed, index)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names("synth") if name != "paper"])  # its heads need a deck
 def test_every_recipe_makes_plans(name: str) -> None:
     recipe = load_recipe(SynthRecipe, "synth", name)
-    plans = [plan_gathering(recipe, bank_plan_of(recipe), 0, i) for i in range(9)]
-    assert [sum(plan.label == one for plan in plans) for one in CLASSES] == [3, 3, 3]
+    plans = [plan_of(recipe, 0, i) for i in range(30)]
+    assert [sum(plan.label == one for plan in plans) for one in CLASSES] == [10, 10, 10]
     for plan in plans:
         assert recipe.min_people <= plan.n_people <= recipe.max_people
         assert plan.label_margin >= recipe.min_margin - 1e-4
-        assert plan.layout in (*recipe.layouts, "crowd")
+        if isinstance(plan, Gathering):
+            assert plan.layout in (*recipe.layouts, "crowd")
+            assert len({one.avatar for one in plan.actors}) == plan.n_people  # nobody is there twice
+
+
+@pytest.mark.parametrize(("rule", "margin"), [("mean-valence", 0.3), ("salience-weighted", 0.3), ("majority", 0.9)])
+def test_no_group_is_nearer_to_undecided_than_was_asked_for(rule: str, margin: float) -> None:
+    recipe = SynthRecipe.model_validate({"rule": rule, "min_margin": margin})
+    assert all(plan_of(recipe, 1, i).label_margin >= margin - 1e-4 for i in range(30))
+    assert MAX_MARGIN == THRESHOLD
+    for given in ({"min_margin": 0.31}, {"max_people": 17}, {"bank_people": 10}):
+        with pytest.raises(ValidationError, match=r"lower min_margin|there twice"):
+            SynthRecipe.model_validate(given)
+
+
+def test_flat_people_stand_in_where_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "state_of_asset", lambda asset: ("missing", ""))
+    recipe = stage.resolved(load_recipe(SynthRecipe, "synth", "sound-only"))
+    plan = plan_of(recipe, 3, 0)
+    assert isinstance(plan, ScenePlan)
+    assert all(one.feeling.display(t) == 0 for one in plan.people for t in (0.5, 2.5, 4.5))
+    assert stage.ignored_by_flat(recipe) == ("posture_share",)
+    with pytest.raises(MissingError, match="majority is of avatars"):
+        stage.resolved(load_recipe(SynthRecipe, "synth", "argument"))
 
 
 def test_sound_alone_tells_where_nothing_is_shown() -> None:
