@@ -52,9 +52,11 @@ def bank(
 
 
 def _build(folder: Path, shared: BankShared) -> None:
+    from gerdata.synth.banktable import remove_bank
     from gerdata.synth.cutting import CUTS
+    from gerdata.synth.listing import listed
     from gerdata.synth.pictures import Making, build_pictures
-    from gerdata.synth.recordings import build_sounds
+    from gerdata.synth.recordings import build_sounds, listed_sounds
 
     given = {"face": shared.faces, "person": shared.people, "background": shared.backgrounds}
     pictures = {kind: path for kind, path in given.items() if path is not None}
@@ -63,6 +65,15 @@ def _build(folder: Path, shared: BankShared) -> None:
     if shared.cut not in CUTS:
         raise UsageError(f"--cut {shared.cut}: expected one of {', '.join(CUTS)}")
     how = Making(shared.seed, shared.casts, shared.max_per_person, shared.cut, shared.colour)
+    counts = {kind: len(listed(path, kind)) for kind, path in pictures.items()}  # all tables are read before any work
+    if shared.sounds is not None:
+        counts["sound"] = len(listed_sounds(shared.sounds))
+    if shared.dry_run:
+        told = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+        say(shared, "bank", folder, f"would read {told} files → {folder}", status="planned", read=sum(counts.values()))
+        return
+    if shared.overwrite:
+        remove_bank(folder)
 
     def tell(kind: str, done: int, n: int) -> None:
         if not shared.quiet and (done % 50 == 0 or done == n):
@@ -90,11 +101,12 @@ def _say(folder: Path, built: "PicturesBuilt", heard: "SoundsBuilt | None", shar
     )
     for name, means in built.measures.items():
         note(shared, f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in means.items()))
+    is_empty = not any(kept.values())
     say(
-        shared, "bank", folder, line, status="ok" if kept else "too-many-rejects", action="build", read=read, written=kept,
-        rejected=reasons.total(), reasons=dict(sorted(reasons.items())), measures=built.measures,
+        shared, "bank", folder, line, status="too-many-rejects" if is_empty else "ok", action="build", read=read,
+        written=kept, rejected=reasons.total(), reasons=dict(sorted(reasons.items())), measures=built.measures,
     )  # fmt: skip
-    if not kept:
+    if is_empty:
         raise typer.Exit(RejectsError.exit_code)
 
 

@@ -9,6 +9,8 @@ from gerdata.errors import DatasetError
 
 HEADER = "bank.json"
 HEADER_LIMIT_BYTES = 1 << 20
+PICTURES = ("manifest.parquet", "rejects.parquet", "face/*.png", "person/*.png", "background/*.jpg")
+SOUNDS = ("sounds.jsonl", "rejects.jsonl", "sounds/*.flac")
 
 
 def read_bank(folder: Path, kind: str, form: int, table: str, limit_bytes: int) -> tuple[dict[str, Any], str, bytes]:
@@ -30,3 +32,13 @@ def _read(path: Path, limit_bytes: int) -> bytes:
     if len(data) > limit_bytes:
         raise DatasetError(f"{path}: over {limit_bytes} bytes; a bank has less")
     return data
+
+
+def remove_bank(folder: Path) -> None:
+    """Remove a bank's own files, of its sounds as well, the headers first; other files in the folder stay."""
+    for place in (folder, folder / "sounds"):
+        if (place / HEADER).is_file():
+            (place / HEADER).unlink()
+            for pattern in (*PICTURES, *SOUNDS):
+                for path in place.glob(pattern):
+                    path.unlink()

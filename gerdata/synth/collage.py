@@ -167,14 +167,25 @@ def _turn(seed: int, name: str, index: int, size: int) -> int:
 def _cast(recipe: SynthRecipe, deck: Deck, seed: int, index: int, n_casts: int) -> tuple[int, int]:
     """The cast, of the first n, whose turn it is, and how many heads it can show at most, whatever the class."""
     most = [min(len(deck.people(cast, label)) for label in CLASSES) for cast in range(n_casts)]
+    able = _able(recipe, most)
+    cast = able[_turn(seed, "collage cast", index, len(able))]
+    return cast, min(recipe.max_people, most[cast])
+
+
+def check_deck(recipe: SynthRecipe, deck: Deck) -> None:
+    """`UsageError` where no cast can fill a scene, before any is asked for."""
+    _able(recipe, [min(len(deck.people(cast, label)) for label in CLASSES) for cast in range(deck.n_casts)])
+
+
+def _able(recipe: SynthRecipe, most: Sequence[int]) -> list[int]:
+    """The casts that have enough people of every class; `most` is how many each has."""
     able = [cast for cast, n in enumerate(most) if n >= recipe.min_people]
     if not able:
         raise UsageError(
             f"no cast has {recipe.min_people} people of every class, the fullest has {max(most, default=0)}; build the bank "
             "with fewer --casts, or lower min_people"
         )
-    cast = able[_turn(seed, "collage cast", index, len(able))]
-    return cast, min(recipe.max_people, most[cast])
+    return able
 
 
 def _dealt(rng: np.random.Generator, people: Sequence[Sequence[int]], n: int) -> list[int]:

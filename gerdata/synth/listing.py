@@ -95,7 +95,7 @@ def _in_table(given: Path, kind: str) -> Iterator[Picture]:
             raise LabelError(
                 f"{given}: line {number}: expected the columns {', '.join(sorted(wanted))}, and no more cells"
             )
-        yield _picture(root / (row["file"] if _is_below(row["file"]) else "."), kind, row)
+        yield _picture(root / (row["file"] if is_below(row["file"]) else "."), kind, row)
 
 
 def _picture(path: Path, kind: str, cells: dict[str, str]) -> Picture:
@@ -106,7 +106,7 @@ def _picture(path: Path, kind: str, cells: dict[str, str]) -> Picture:
     texts = [name for name in ("person", "source", "licence") if not is_plain(told[name])]
     if texts:
         reason, detail = "unsafe-text", texts[0]
-    if not _is_below(told["file"]):
+    if not is_below(told["file"]):
         reason, detail = "unsafe-path", ""
     return Picture(
         path=path,
@@ -134,7 +134,7 @@ def _felt(word: str, valence: str) -> tuple[str | None, float | None, str]:
     return (CLASSES[class_of(number)], number, "") if -1 <= number <= 1 else (None, None, shown(valence)[:40])
 
 
-def _is_below(file: str) -> bool:
+def is_below(file: str) -> bool:
     """Whether a cell names a file below the table's folder: relative, with / between folders, no scheme."""
     parts = file.split("/")
     is_odd = any(not part or part in (".", "..") for part in parts) or any(c in file for c in "\\\0:")

@@ -31,7 +31,7 @@ from gerdata.people.speech import speech_share
 from gerdata.splits import Group, assign
 from gerdata.store.commit import make_folder, write_atomic
 from gerdata.synth.banktable import HEADER
-from gerdata.synth.listing import is_plain
+from gerdata.synth.listing import is_below, is_plain
 from gerdata.synth.recordingbank import AMBIENCE, CLASSES, FOLDER, FORM, LONGEST_S, RESPONSE, TABLE, Sound
 from gerdata.synth.response import trimmed
 
@@ -99,16 +99,14 @@ def build_sounds(given: Path, out: Path, seed: int, shares: tuple[float, float] 
     """
     if (out / HEADER).exists():
         raise UsageError(f"{out}: already holds a bank; choose another folder")
-    recordings = list(_listed(given))
-    if not recordings:
-        raise UsageError(f"{given}: expected sounds in sub-folders named {', '.join(CLASSES)}, or a CSV of them")
+    recordings, root = listed_sounds(given), given if given.is_dir() else given.parent
     make_folder(out / FOLDER)
     found: list[Piece] = []
     refused, seen = [], set[str]()
     for number, recording in enumerate(recordings):
         digest = ""
         try:
-            digest = _digest_of(recording.path)
+            digest = _digest_of(recording.path, root)
             if digest in seen:
                 raise RejectedInput("duplicate", "the same bytes as an earlier file")
             seen.add(digest)
@@ -133,6 +131,14 @@ def build_sounds(given: Path, out: Path, seed: int, shares: tuple[float, float] 
     }
     write_atomic(out / HEADER, json.dumps(header, indent=1).encode())
     return SoundsBuilt(out, tuple(order), tuple(refused), len(recordings))
+
+
+def listed_sounds(given: Path) -> list[Recording]:
+    """What a folder or a CSV offers, before anything is opened. Errors as `build_sounds`."""
+    recordings = list(_listed(given))
+    if not recordings:
+        raise UsageError(f"{given}: expected sounds in sub-folders named {', '.join(CLASSES)}, or a CSV of them")
+    return recordings
 
 
 def _listed(given: Path) -> Iterator[Recording]:
@@ -160,9 +166,11 @@ def _listed(given: Path) -> Iterator[Recording]:
         yield Recording(given.parent / row["file"], row["event"].strip().lower(), source, row["licence"].strip())
 
 
-def _digest_of(path: Path) -> str:
+def _digest_of(path: Path, root: Path) -> str:
     try:
-        if path.is_symlink() or ".." in path.parts or not path.is_file():
+        inner = path.relative_to(root).as_posix() if path.is_relative_to(root) else ""
+        is_within = is_below(inner) and path.resolve().is_relative_to(root.resolve())
+        if path.is_symlink() or not is_within or not path.is_file():
             raise RejectedInput("unsafe-path", "expected a regular file at or below the table's folder")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,9 @@ from gerdata.store.members import suffixes
 from gerdata.synth.asset import AVATAR
 from gerdata.synth.bank import Progress, build_bank, folder_of
 from gerdata.synth.cast import PLACES
+from gerdata.synth.collage import check_deck
 from gerdata.synth.coverage import covered
+from gerdata.synth.deck import PictureDeck
 from gerdata.synth.hearing import EVENTS
 from gerdata.synth.listing import BACKGROUND
 from gerdata.synth.picturebank import PictureBank
@@ -179,7 +181,10 @@ def needs_avatars(recipe: SynthRecipe, pictures: PictureBank | None = None) -> b
 def ready(
     recipe: SynthRecipe, workers: int, progress: Progress | None = None, pictures: PictureBank | None = None
 ) -> None:
-    """Build the bank of avatars that a resolved recipe asks for, if it is not there yet. `MissingError` without the mesh."""
+    """Build the bank of avatars that a resolved recipe asks for, if it is not there yet. `MissingError` without the mesh,
+    `UsageError` where a user's pictures are too few for a collage."""
+    if recipe.style == "collage" and pictures is not None and pictures.has_people:
+        check_deck(recipe, PictureDeck(pictures))
     if needs_avatars(recipe, pictures):
         build_bank(bank_plan_of(recipe), workers=workers, progress=progress)
 

@@ -372,3 +372,37 @@ def test_from_faces_to_collages_and_back(gerdata: Gerdata, faces: Path, tmp_path
     with pytest.raises(UsageError, match="give its folder with --bank"):
         replayed(Dataset(tmp_path / "synth"), rows[0]["id"])
     assert verify(Dataset(tmp_path / "synth"))[1] == []
+
+
+def test_options_of_a_bank_do_what_they_say(gerdata: Gerdata, faces: Path, tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    words = (
+        "bank",
+        "build",
+        bank,
+        "--faces",
+        faces,
+        "--casts",
+        4,
+        "--cut",
+        "ellipse",
+        "--workspace",
+        tmp_path,
+        "--quiet",
+    )
+    assert gerdata(*words, "--dry-run").code == 0
+    wrong = gerdata(*words, "--sounds", tmp_path / "none.csv")
+    assert (wrong.code, bank.exists()) == (2, False)  # the tables are read before anything is made
+    assert gerdata(*words).code == 0
+    before = tree(bank)
+    assert gerdata(*words).code == 2
+    assert gerdata(*words, "--overwrite").code == 0
+    assert tree(bank) == before
+    few = gerdata(
+        "synth", "--n", 3, "--recipe", "paper", "--bank", bank, "--set", "min_people=9", "--workspace", tmp_path
+    )
+    assert (few.code, "no cast has 9 people of every class" in few.err) == (2, True)
+    (tmp_path / "heard" / "laugh").mkdir(parents=True)
+    (tmp_path / "heard" / "laugh" / "a.wav").write_bytes(b"none")
+    silent = ("bank", "build", tmp_path / "silent", "--sounds", tmp_path / "heard", "--workspace", tmp_path, "--quiet")
+    assert gerdata(*silent).code == 3

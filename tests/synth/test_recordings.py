@@ -101,14 +101,19 @@ def write_table(path: Path, rows: list[dict[str, str]], columns: list[str]) -> P
 
 def test_a_table_names_sources_and_licences_and_cannot_leave_its_folder(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "outside.wav").write_bytes(encode_wav(take(1)))
-    files = ["laugh/0.wav", "laugh/1.wav", "cry/0.flac", "../outside.wav", "laugh/link.wav", "laugh/none.wav"]
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/3.wav").write_bytes(encode_wav(take(3)))
+    (folder / "linked").symlink_to(tmp_path / "far")
+    outside = ["../outside.wav", "laugh/link.wav", "laugh/none.wav", str(tmp_path / "outside.wav"), "linked/3.wav"]
+    files = ["laugh/0.wav", "laugh/1.wav", "cry/0.flac", *outside]
     rows = [{"file": f, "event": f.split("/")[0], "source": "Ann", "licence": "CC0"} for f in files]
-    rows[3]["event"] = "laugh"
+    for row in rows[3:]:
+        row["event"] = "laugh"
     table = write_table(folder / "sounds.csv", rows, ["file", "event", "source", "licence"])
     made = build_sounds(table, tmp_path / "bank", seed=0)
     assert {(s.source, s.licence) for s in made.sounds} == {("Ann", "CC0")}
     assert len({s.split for s in made.sounds}) == 1
-    assert [r.reason for r in made.refused] == ["unsafe-path"] * 3
+    assert [r.reason for r in made.refused] == ["unsafe-path"] * 5
 
 
 def test_what_cannot_be_meant_is_one_sentence(folder: Path, tmp_path: Path) -> None:
