@@ -21,16 +21,20 @@ class Structure:
 
     `heads: float32 [T, P, 4]` boxes x0 y0 x1 y1; `bodies: float32 [T, P, 17, 3]` COCO-17 x, y, visibility
     (0 missing, 1 hidden, 2 seen); `faces: float32 [T, P, 68, 2]`. Missing is NaN. P is one person over all T;
-    a clip without people has P = 0.
+    a clip without people has P = 0. `seen: float32 [T, P]` is the share of a face that is in view, where that is known: of
+    synthetic people as they were drawn.
     """
 
     heads: Points
     bodies: Points
     faces: Points
+    seen: Points | None = None
 
     def __post_init__(self) -> None:
         t, p = self.heads.shape[:2]
-        wanted = {"heads": (t, p, 4), "bodies": (t, p, 17, 3), "faces": (t, p, 68, 2)}
+        wanted: dict[str, tuple[int, ...]] = {"heads": (t, p, 4), "bodies": (t, p, 17, 3), "faces": (t, p, 68, 2)}
+        if self.seen is not None:
+            wanted["seen"] = (t, p)
         for name, shape in wanted.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.float32:

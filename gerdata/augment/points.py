@@ -28,13 +28,14 @@ def mirror(structure: Structure, width_px: int) -> Structure:
     heads, bodies, faces = structure.heads.copy(), structure.bodies.copy(), structure.faces.copy()
     heads[..., [0, 2]] = width_px - structure.heads[..., [2, 0]]
     bodies[..., 0], faces[..., 0] = width_px - bodies[..., 0], width_px - faces[..., 0]
-    return Structure(heads, bodies[:, :, list(MIRRORED_BODY)], faces[:, :, list(MIRRORED_FACE)])
+    return Structure(heads, bodies[:, :, list(MIRRORED_BODY)], faces[:, :, list(MIRRORED_FACE)], structure.seen)
 
 
 def move(structure: Structure, how: Move, height_px: int, width_px: int) -> Structure:
     """Every known point through `how: [N, 2] -> [N, 2]`. What leaves the frame is NaN, of visibility 0.
 
-    A head becomes the upright box around its four moved corners, cut at the frame; it is NaN where nothing is left.
+    A head becomes the upright box around its four moved corners, cut at the frame; it is NaN where nothing is left. What share
+    of a face is in view is not known any more.
     """
     t, p = structure.heads.shape[:2]
     corners = structure.heads[..., list(_CORNERS)].reshape(t, p, 4, 2)
@@ -54,7 +55,8 @@ def move(structure: Structure, how: Move, height_px: int, width_px: int) -> Stru
 
 
 def hide(structure: Structure, boxes: Points) -> Structure:
-    """Joints inside any of `boxes: [N, 4]` x0 y0 x1 y1 are no longer seen: visibility 2 becomes 1. They stay where they are."""
+    """Joints inside any of `boxes: [N, 4]` x0 y0 x1 y1 are no longer seen: visibility 2 becomes 1. They stay where they are.
+    What share of a face is in view is not known any more."""
     xy = structure.bodies[..., None, :2]  # [T, P, 17, 1, 2]
     is_inside = np.all((xy >= boxes[:, :2]) & (xy <= boxes[:, 2:]), axis=4).any(axis=3)
     bodies = structure.bodies.copy()

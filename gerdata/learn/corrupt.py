@@ -125,7 +125,8 @@ def _frames(sample: Sample, told: Corruption) -> Sample | None:
     if told.level >= n:
         return None
     kept, own = spread_evenly(told.level, n), sample.structure
-    structure = Structure(own.heads[kept], own.bodies[kept], own.faces[kept]) if own else None
+    seen = own.seen[kept] if own and own.seen is not None else None
+    structure = Structure(own.heads[kept], own.bodies[kept], own.faces[kept], seen) if own else None
     return dataclasses.replace(sample, frames=sample.frames[kept], structure=structure, limbs=None)
 
 

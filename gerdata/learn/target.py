@@ -96,7 +96,8 @@ def shown(structure: Structure | None, frames: list[int]) -> Structure | None:
     """Some of the frames."""
     if structure is None:
         return None
-    return Structure(structure.heads[frames], structure.bodies[frames], structure.faces[frames])
+    seen = None if structure.seen is None else structure.seen[frames]
+    return Structure(structure.heads[frames], structure.bodies[frames], structure.faces[frames], seen)
 
 
 def shown_maps(limbs: BodyMaps | None, frames: list[int]) -> BodyMaps | None:

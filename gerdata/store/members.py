@@ -27,6 +27,7 @@ STRUCTURE_LIMIT_BYTES = 64 << 20
 _KEY = re.compile(r"[a-z0-9-]{1,64}")
 _MEMBER = re.compile(r"[a-z0-9-]+\.(?:f[0-9]{2,3}\.jpg|mp4|flac|wav|json|structure\.npz|limbs\.npz)")
 _OF_STRUCTURE = ("heads", "bodies", "faces")
+_SEEN = "seen"  # of a structure, where it is known
 _OF_LIMBS = ("maps", "has_people")
 
 
@@ -99,19 +100,22 @@ def decode_clip(data: bytes) -> Clip:
 
 
 def encode_structure(structure: Structure) -> bytes:
-    """`KEY.structure.npz`: heads, bodies, faces."""
-    return _packed({name: getattr(structure, name) for name in _OF_STRUCTURE})
+    """`KEY.structure.npz`: heads, bodies, faces, and seen where it is known."""
+    names = _OF_STRUCTURE if structure.seen is None else (*_OF_STRUCTURE, _SEEN)
+    return _packed({name: getattr(structure, name) for name in names})
 
 
 def decode_structure(data: bytes) -> Structure:
     """Inverse of `encode_structure`; `DatasetError` for what is none."""
     try:
-        structure = Structure(*_unpacked(data, _OF_STRUCTURE, STRUCTURE))
+        structure = Structure(*_unpacked(data, _OF_STRUCTURE, STRUCTURE, (_SEEN,)))
         visibility = structure.bodies[..., 2]
         if not (np.isin(visibility, (0, 1, 2)) | np.isnan(visibility)).all():
             raise ValueError("visibility is 0, 1 or 2")
         if any(np.isinf(getattr(structure, name)).any() for name in _OF_STRUCTURE):
             raise ValueError("a place is infinite")
+        if structure.seen is not None and not ((structure.seen >= 0) & (structure.seen <= 1)).all():
+            raise ValueError("a share is from 0 to 1")
         return structure
     except ValueError as error:
         raise DatasetError(f"expected heads, bodies and faces in {STRUCTURE} ({error})") from None
@@ -142,13 +146,16 @@ def _packed(arrays: dict[str, np.ndarray[Any, Any]]) -> bytes:
     return out.getvalue()
 
 
-def _unpacked(data: bytes, names: tuple[str, ...], what: str) -> list[Any]:
-    """The named arrays and no others. Never unpickles; refuses archives that unpack to more than a sample can hold, and
-    arrays that say they are larger than their bytes. `DatasetError`, or `ValueError` from numpy."""
+def _unpacked(data: bytes, names: tuple[str, ...], what: str, more: tuple[str, ...] = ()) -> list[Any]:
+    """The named arrays, with or without `more` after them, and no others. Never unpickles; refuses archives that unpack to
+    more than a sample can hold, and arrays that say they are larger than their bytes. `DatasetError`, or `ValueError` from
+    numpy."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(info.file_size for info in archive.infolist()) > STRUCTURE_LIMIT_BYTES:
                 raise DatasetError(f"{what} unpacks to over {STRUCTURE_LIMIT_BYTES} bytes")
+            if len(archive.namelist()) == len(names) + len(more):
+                names = (*names, *more)
             if archive.namelist() != [f"{name}.npy" for name in names]:
                 raise DatasetError(f"expected {' and '.join(names)} in {what}, came {len(archive.namelist())} members")
             return [_array(archive.read(f"{name}.npy"), f"{name} in {what}") for name in names]

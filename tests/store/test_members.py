@@ -136,6 +136,23 @@ def test_shapes_that_lie_are_refused() -> None:
         Sample(sample_of().clip, np.zeros((2, 4, 4, 3), np.float32), np.zeros(4, np.float32))  # type: ignore[arg-type]
 
 
+def test_how_much_of_a_face_is_seen_comes_back_where_it_is_known_and_is_a_share() -> None:
+    plain = Structure.empty(2, 3)
+    plain.bodies[..., 2] = 0
+    assert members.decode_structure(members.encode_structure(plain)).seen is None
+    for value, is_share in ((0.25, True), (1.5, False), (np.nan, False)):
+        data = members.encode_structure(dataclasses.replace(plain, seen=np.full((2, 3), value, np.float32)))
+        if is_share:
+            seen = members.decode_structure(data).seen
+            assert seen is not None
+            assert seen.tolist() == [[0.25] * 3] * 2
+        else:
+            with pytest.raises(DatasetError, match="a share is from 0 to 1"):
+                members.decode_structure(data)
+    with pytest.raises(ValueError, match=r"Structure\.seen"):
+        dataclasses.replace(plain, seen=np.zeros((2, 4), np.float32))
+
+
 def maps_of(t: int = 2) -> BodyMaps:
     maps = np.random.default_rng(3).integers(0, 256, (t, 18, 56, 56)).astype(np.uint8)
     maps[0] = 0

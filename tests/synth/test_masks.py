@@ -87,6 +87,7 @@ def test_masks_are_written_once_and_only_beside_the_dataset(gerdata: Gerdata, tm
         for i in range(2):
             mask = cv2.imdecode(np.frombuffer(before[f"{row.clip.id}/f{i:02d}.png"], np.uint8), cv2.IMREAD_UNCHANGED)
             assert (mask.shape, mask.dtype) == ((96, 96), np.uint8)
+            assert sample.structure.seen is not None
             nose = sample.structure.bodies[i, :, 0]
             for k, (x, y, visibility) in enumerate(nose, start=1):
                 assert visibility != 2 or mask[int(y), int(x)] == k
