@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from gerdata.clip import Frames
 from gerdata.synth.canvas import Colour, dim, rgb
@@ -16,6 +17,8 @@ SHADOW = 0.45  # of the light that a shadow on the ground takes in its middle
 TABLE_M = (0.74, 0.85)  # height of a table, and its depth
 SEAT_M = (0.44, 0.42)  # height of a seat, and its width and depth
 OPEN_PLACES = 64
+LIT = 115.0  # mean luma of a place that leaves people as bright as they are drawn; assumption
+GAINS = (0.6, 1.3)  # of the light of a photo, at the least and at the most
 Span = tuple[float, float]
 
 
@@ -40,6 +43,19 @@ def backdrop(plan: Gathering, photo: Frames | None = None) -> Frames:
         return place
     soft = cv2.GaussianBlur(shade, (0, 0), max(1.0, 0.05 * float(scale.max()) * px))
     return np.asarray(cv2.multiply(place, cv2.merge([soft] * 3), dtype=cv2.CV_8U), np.uint8)
+
+
+def light_of(place: Frames) -> npt.NDArray[np.float64]:
+    """What the light of a photo does to whoever stands in it: gains of red, green and blue, `[3]`, by its mean colour and how
+    bright it is; half of the cast of its colours, for the things in it have colours of their own (assumption)."""
+    mean = np.maximum(np.asarray(cv2.mean(place)[:3]), 1.0)
+    luma = float(mean @ (0.299, 0.587, 0.114))
+    return np.asarray(np.clip((mean / luma) ** 0.5 * (luma / LIT) ** 0.35, *GAINS))
+
+
+def scaled(frames: Frames, gain: npt.NDArray[np.float64]) -> Frames:
+    """`uint8 [..., 3]` times a gain for each colour, `[3]`."""
+    return np.asarray(cv2.LUT(frames, np.clip(np.arange(256)[:, None, None] * gain, 0, 255).astype(np.uint8)), np.uint8)
 
 
 def table_of(plan: Gathering) -> Thing:

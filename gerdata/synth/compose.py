@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gerdata.chance import rng_for
 from gerdata.clip import Frames, Points, Structure
 from gerdata.media.images import decode_jpeg, encode_jpeg
-from gerdata.synth.backdrop import backdrop, seat_of, table_of
+from gerdata.synth.backdrop import backdrop, light_of, scaled, seat_of, table_of
 from gerdata.synth.bank import Bank
 from gerdata.synth.gathering import Actor, Gathering
 from gerdata.synth.landmark import MIRROR
@@ -80,12 +80,15 @@ def render_gathering(
     t, px = len(times_s), plan.frame_px
     stands = [_stand(plan, bank, actor) for actor in plan.actors]
     ground = backdrop(plan, photo)
+    light = np.ones(3) if photo is None else light_of(ground)
+    if photo is not None:
+        ground = scaled(ground, 1 / light)  # the film's light is that of the photo, which is in it already
     shown = Shown.empty(t, px, plan.n_people)
     for i, time_s in enumerate(times_s):
         view = plan.camera.view(float(time_s) / plan.duration_s, float(time_s))
         layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8))
         truths = _draw_people(plan, bank, stands, float(time_s), view, layer)
-        shown.frames[i] = _filmed(plan, layer.canvas, float(time_s))
+        shown.frames[i] = _filmed(plan, layer.canvas, float(time_s), light)
         shown.masks[i] = cv2.LUT(layer.owners, PERSON)
         _tell(shown, i, truths, layer.owners, plan.mirror)
     return shown
@@ -163,13 +166,11 @@ def _seen_place(ground: Frames, view: View, px: int) -> Frames:
     return np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2RGBA), np.uint8)
 
 
-def _filmed(plan: Gathering, canvas: Frames, time_s: float) -> Frames:
+def _filmed(plan: Gathering, canvas: Frames, time_s: float, light: npt.NDArray[np.float64]) -> Frames:
     """Light, blur, noise and earlier compression over the whole frame, as a camera makes them: `uint8 [H, W, 3]`."""
     film = plan.film
     frame = cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB)
-    gain = film.gain * (1 + film.warmth * np.array([0.05, 0.0, -0.06]))
-    table = np.clip(np.arange(256)[:, None, None] * gain, 0, 255).astype(np.uint8)
-    frame = cv2.LUT(frame, table)
+    frame = scaled(frame, film.gain * (1 + film.warmth * np.array([0.05, 0.0, -0.06])) * light)
     if film.blur_px >= 0.2:
         frame = cv2.GaussianBlur(frame, (0, 0), film.blur_px)
     if film.noise >= 0.5:

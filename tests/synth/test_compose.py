@@ -144,6 +144,24 @@ def test_the_same_plan_is_the_same_bytes_and_each_frame_alone_too() -> None:
     assert not np.array_equal(every[0], every[1])
 
 
+@pytest.mark.parametrize("colour", [(60, 90, 140), (210, 180, 140), (115, 115, 115), (2, 2, 2)])
+def test_people_stand_in_the_light_of_a_photo_which_stays_as_it_is(colour: tuple[int, int, int]) -> None:
+    plan = dataclasses.replace(plain(plan_gathering(RECIPE, BANK, 1, 4)), mirror=False)
+    photo = np.full((300, 300, 3), colour, np.uint8)
+    empty, full = (
+        render_gathering(plan, Marks(set(), solid), np.array([0.0]), photo)  # type: ignore[arg-type]
+        for solid in (set(), set(range(80)))
+    )
+    place, people = (one.frames[0].astype(float) for one in (empty, full))
+    assert np.abs(np.median(place, (0, 1)) - colour).max() <= 2
+    mean = people[full.masks[0] > 0].mean(0)  # of a grey of 90
+    if max(colour) - min(colour) > 20:
+        assert (np.argsort(mean) == np.argsort(colour)).all()  # the cast of the photo
+        assert 1.1 < mean.max() / mean.min() < max(colour) / min(colour)
+    assert mean.min() >= 0.55 * 90
+    assert mean.max() <= 1.35 * 90
+
+
 def test_no_moment_is_no_frame() -> None:
     plan = plan_gathering(RECIPE, BANK, 1, 4)
     shown = render_gathering(plan, Marks(set()), np.zeros(0))  # type: ignore[arg-type]
