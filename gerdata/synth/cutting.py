@@ -40,28 +40,33 @@ T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
 Masker = Callable[[Frames], npt.NDArray[np.bool_]]
 HeadSearch = Callable[[Frames], Floats]  # boxes [P, 5], best first
+Landmarks = Callable[[Frames, Floats], Floats]  # 68 points [P, 68, 2] of faces in boxes [P, 4]; NaN where not found
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What may help cutting: a mask of people and a search for heads; None where their models are not here."""
+    """What may help cutting: a mask of people, a search for heads and the points of their faces; None where their models are
+    not here."""
 
     mask: Masker | None = None
     heads: HeadSearch | None = None
+    landmarks: Landmarks | None = None
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A sprite: `rgba: uint8 [h, w, 4]`, straight alpha; the head's box x0 y0 x1 y1 or None; and how it was cut."""
+    """A sprite: `rgba: uint8 [h, w, 4]`, straight alpha; the head's box x0 y0 x1 y1 or None; how it was cut; and the 68 points
+    of the face, x0 y0 x1 y1 ..., or None where one of them was not found."""
 
     rgba: Frames
     head_box: tuple[float, float, float, float] | None
     cut: str
+    points: tuple[float, ...] | None = None
 
 
 def tools() -> Tools:
     """The models that are installed."""
-    return Tools(_if_here(_masker), _if_here(_head_search))
+    return Tools(_if_here(_masker), _if_here(_head_search), _if_here(_landmarks))
 
 
 def _masker() -> Masker:
@@ -74,6 +79,12 @@ def _head_search() -> HeadSearch:
     from gerdata.people.heads import HeadFinder
 
     return partial(HeadFinder().find, min_score=HEAD_SCORE, tiles=True)
+
+
+def _landmarks() -> Landmarks:
+    from gerdata.people.landmarks import LandmarkFinder
+
+    return LandmarkFinder().find
 
 
 def _if_here(make: Callable[[], T]) -> T | None:
@@ -90,7 +101,9 @@ def cut_out(rgba: Frames, kind: str, how: Cut, colour: bool, with_: Tools) -> Pi
     is cut within the largest ellipse of 3:4 in its middle, and its sprite has that box, so that size and outline tell little.
     """
     alpha, cut = _alpha(rgba, kind, how, with_)
-    head = _head(rgba, kind, with_)
+    plain = np.ascontiguousarray(rgba[..., :3])
+    head = _head(plain, with_) if kind == PERSON else None
+    points = _points(plain, head, with_)
     x0, y0, x1, y1 = _middle(alpha.shape) if kind == FACE and cut != "alpha" else _around(alpha)
     alpha, picture = alpha[y0:y1, x0:x1], rgba[y0:y1, x0:x1, :3]
     long, short = max(alpha.shape), min(alpha.shape)
@@ -106,8 +119,11 @@ def cut_out(rgba: Frames, kind: str, how: Cut, colour: bool, with_: Tools) -> Pi
     opaque = _reduced(np.where(alpha[..., None] >= OPAQUE, picture, _mean(picture, alpha)).astype(np.uint8), size)
     soft = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
     even = evened(opaque, soft, colour)
+    moved = None if points is None else tuple(round(float(v), 2) for v in ((points - (x0, y0)) * scale).ravel())
+    if kind == FACE:  # all of it is the head
+        return Piece(np.dstack([even, soft]), (0.0, 0.0, float(size[0]), float(size[1])), cut, moved)
     box = None if head is None else _within((np.array(head) - (x0, y0, x0, y0)) * scale, size)
-    return Piece(np.dstack([even, soft]), (0.0, 0.0, float(size[0]), float(size[1])) if kind == FACE else box, cut)
+    return Piece(np.dstack([even, soft]), box, cut, moved)
 
 
 def background_of(rgba: Frames, with_: Tools) -> tuple[Frames, bool]:
@@ -173,11 +189,25 @@ def _alpha(rgba: Frames, kind: str, how: Cut, with_: Tools) -> tuple[Frames, str
     return (np.minimum(mask, _ellipse(given.shape)) if kind == FACE else mask), "model"
 
 
-def _head(rgba: Frames, kind: str, with_: Tools) -> tuple[float, float, float, float] | None:
-    """The best head that is found on a person; of a face the whole sprite is the head."""
-    if kind != PERSON or with_.heads is None:
+def _points(picture: Frames, head: tuple[float, float, float, float] | None, with_: Tools) -> Floats | None:
+    """The 68 points of a known head, or of the best that is found, `[68, 2]`, all of them or none. Looked for with a margin
+    around the picture, for a face that is cut close has points outside."""
+    if with_.landmarks is None:
         return None
-    found = with_.heads(np.ascontiguousarray(rgba[..., :3]))
+    margin = max(picture.shape[:2]) // 4
+    padded = cv2.copyMakeBorder(picture, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    box = _head(padded, with_) if head is None else tuple(v + margin for v in head)
+    if box is None:
+        return None
+    found = with_.landmarks(padded, np.array([box], np.float32))[0]
+    return found - margin if np.isfinite(found).all() else None
+
+
+def _head(picture: Frames, with_: Tools) -> tuple[float, float, float, float] | None:
+    """The best head that is found."""
+    if with_.heads is None:
+        return None
+    found = with_.heads(picture)
     if not len(found):
         return None
     x0, y0, x1, y1 = (float(v) for v in found[0, :4])

@@ -20,8 +20,8 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A sprite to paste: `rgba: uint8 [h, w, 4]` premultiplied, the head's box in it (None: not known) and, of avatars, the
-    68 points of the face, `float32 [68, 2]`."""
+    """A sprite to paste: `rgba: uint8 [h, w, 4]` premultiplied, the head's box in it and the 68 points of the face, `float32
+    [68, 2]`, where they are known."""
 
     rgba: Frames
     box: Box | None
@@ -79,7 +79,9 @@ class PictureDeck:
 
     def head(self, number: int) -> Head:
         kind = self.bank.drawn_from
-        return Head(self.bank.sprite(kind, number), self.bank.entry(kind, number).head_box)
+        entry = self.bank.entry(kind, number)
+        points = None if entry.points is None else np.array(entry.points, np.float32).reshape(68, 2)
+        return Head(self.bank.sprite(kind, number), entry.head_box, points)
 
     def photos(self, cast: int) -> Sequence[Photo]:
         return _photos(self.bank, cast, self.n_casts)

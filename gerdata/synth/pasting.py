@@ -18,7 +18,7 @@ def render_collage(plan: Collage, deck: Deck, times_s: npt.NDArray[np.float64]) 
     """A collage at `times_s: float64 [T]`, seconds from the start.
 
     A head's box is that of its opaque pixels in the picture; of one that found no place in a frame, or of which the bank does
-    not know where it is on the person, it is NaN. Joints are NaN; the points of faces are known of avatars alone.
+    not know where it is on the person, it is NaN. Joints are NaN, and so are the points of faces of which the bank has none.
     """
     t, px, n = len(times_s), plan.frame_px, plan.n_people
     shown = Shown.empty(t, px, n)

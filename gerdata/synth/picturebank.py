@@ -7,7 +7,7 @@ every sprite is compared with its hash before it is decoded under a limit.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from gerdata.media.stills import still_with_alpha
 from gerdata.synth.banktable import read_bank
 from gerdata.synth.listing import BACKGROUND, FACE, KINDS, PERSON
 
-FORM = 1
+FORM = 2
 MANIFEST, REJECTS, SOUNDS = "manifest.parquet", "rejects.parquet", "sounds"
 MANIFEST_LIMIT_BYTES = 256 << 20
 LIMITS = MediaLimits(max_pixels=2_000_000)
@@ -41,6 +41,7 @@ SCHEMA = pa.schema(
         ("width_px", pa.int32()),
         ("height_px", pa.int32()),
         ("head_box", pa.list_(pa.float64())),
+        ("points", pa.list_(pa.float64())),
         ("cut", pa.string()),
         ("sha256", pa.string()),
         ("source_sha256", pa.string()),
@@ -52,7 +53,8 @@ Digest = Field(pattern="^[0-9a-f]{64}$")
 
 class Entry(BaseModel):
     """A picture of the bank: number `number` of its kind. `person` is a number, too: who it is is not kept. `head_box` is x0 y0
-    x1 y1 in pixels of the sprite, None where no head was found. `cut` says how it was cut out; of a background, whether heads
+    x1 y1 in pixels of the sprite, None where no head was found; `points` the 68 of the face, x0 y0 x1 y1 ... there, None where
+    they were not. `cut` says how it was cut out; of a background, whether heads
     were looked for in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +69,9 @@ class Entry(BaseModel):
     width_px: int = Field(ge=1, le=4096)
     height_px: int = Field(ge=1, le=4096)
     head_box: tuple[float, float, float, float] | None
+    points: tuple[Annotated[float, Field(ge=-8192, le=8192, allow_inf_nan=False)], ...] | None = Field(
+        default=None, min_length=136, max_length=136
+    )
     cut: str = Field(pattern="^(alpha|model|ellipse|checked|unchecked)$")
     sha256: str = Digest
     source_sha256: str = Digest

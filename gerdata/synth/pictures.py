@@ -275,6 +275,7 @@ def _entries(taken: Sequence[_Taken], how: Making) -> tuple[Entry, ...]:
                 width_px=width,
                 height_px=height,
                 head_box=one.piece.head_box,
+                points=one.piece.points,
                 cut=one.piece.cut,
                 sha256=one.sha256,
                 source_sha256=one.source_sha256,

@@ -17,12 +17,15 @@ from making import tree
 from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError, LabelError, UsageError
 from gerdata.media.images import encode_jpeg, encode_png
-from gerdata.recipe import SynthRecipe
+from gerdata.recipe import SynthRecipe, load
 from gerdata.store.dataset import Dataset
 from gerdata.store.verify import verify
 from gerdata.synth import listing
+from gerdata.synth.collage import plan_collage
 from gerdata.synth.cutting import LUMA_MEAN, LUMA_SD, Tools, cut_out
+from gerdata.synth.deck import PictureDeck
 from gerdata.synth.gathering import Gathering, plan_gathering
+from gerdata.synth.pasting import render_collage
 from gerdata.synth.picturebank import SCHEMA, open_pictures
 from gerdata.synth.pictures import REASONS, Making, PicturesBuilt, build_pictures
 from gerdata.synth.repertoire import BankPlan
@@ -222,6 +225,34 @@ def test_sprites_are_cut_by_alpha_then_by_the_model_then_by_an_ellipse() -> None
     person = Tools(half.mask, lambda frame: np.array([[40, 20, 80, 70, 0.9]], np.float32))
     whole = cut_out(opaque, "person", "auto", False, person)
     assert whole.head_box == pytest.approx([v * 160 / 200 for v in (40, 20, 80, 70)], abs=0.01)
+
+
+def test_points_of_a_face_go_with_it_into_bank_and_collage(tmp_path: Path) -> None:
+    for label in CLASSES:
+        for k in range(3):
+            put(tmp_path / "faces" / label / f"p{k}.png", look(10 * CLASSES.index(label) + k, 160, 120))
+    grid = np.stack(np.meshgrid(np.linspace(40, 80, 17), np.linspace(60, 100, 4)), 2).reshape(68, 2)
+    looked: list[np.ndarray] = []
+
+    def landmarks(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        looked.append(boxes)
+        return (grid[None] + 40).astype(np.float32)  # a margin of a quarter of 160
+
+    tools = Tools(None, lambda frame: np.array([[70, 80, 130, 160, 0.9]], np.float32), landmarks)
+    built = build_pictures({"face": tmp_path / "faces"}, tmp_path / "bank", Making(seed=1, casts=1), tools)
+    assert np.array_equal(looked[0], [[70, 80, 130, 160]])
+    bank = open_pictures(tmp_path / "bank")
+    for entry in bank.entries:
+        assert entry.points == built.entries[entry.number].points
+        assert np.abs(np.reshape(entry.points, (68, 2)) - grid * 64 / 160).max() < 0.3  # 160 px became 64
+    recipe = load(SynthRecipe, "synth", "paper", ("frame_px=224", "min_people=3", "max_people=3", "n_frames=2"))
+    deck = PictureDeck(bank)
+    plan = plan_collage(recipe, deck, 0, 0)
+    structure = render_collage(plan, deck, np.array([1.0, 4.0])).structure
+    middles = (structure.heads[..., :2] + structure.heads[..., 2:]) / 2
+    assert np.nanmax(np.abs(structure.faces.mean(2) - middles)) < 1  # the grid is in the middle of the picture
+    without = build_pictures({"face": tmp_path / "faces"}, tmp_path / "plain", Making(seed=1, casts=1), NONE)
+    assert {entry.points for entry in without.entries} == {None}
 
 
 def test_a_table_is_not_trusted(tmp_path: Path) -> None:
