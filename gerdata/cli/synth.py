@@ -67,10 +67,10 @@ def synth(
     from gerdata.synth.stage import job_of, publish, resolved
 
     out = shared.out or shared.workspace / ("clips" if video else "synth")
-    if sum((video, replay is not None, shared.stems is not None or shared.masks is not None)) > 1:
-        raise UsageError("--video, --replay and --stems or --masks are three answers; leave two of them out")
+    if (video or replay is not None) and (shared.stems or shared.masks):
+        raise UsageError("--stems and --masks go with a dataset; leave --video and --replay out")
     if replay is not None:
-        _replay(replay, bank, shared)
+        _replay(replay, bank, video, shared)
         return
     pictures = open_pictures(bank) if bank else None
     asked = load(SynthRecipe, "synth", recipe, tuple(shared.set))
@@ -202,12 +202,12 @@ def _ready(how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> 
     ready(how, shared.workers or os.cpu_count() or 1, tell, pictures)
 
 
-def _replay(asked: str, bank: Path | None, shared: Work) -> None:
-    """One sample again, beside what is stored: the same bytes, or exit 4."""
+def _replay(asked: str, bank: Path | None, video: bool, shared: Work) -> None:
+    """One sample again, beside what is stored: the same bytes, or exit 4; or as a film beside its truth."""
     from gerdata.errors import FindingError
     from gerdata.store.commit import make_folder, write_atomic
     from gerdata.store.dataset import Dataset
-    from gerdata.synth.replay import replayed
+    from gerdata.synth.replay import recall, replayed, write_preview
 
     folder, _, name = asked.rpartition("/")
     dataset = Dataset(Path(folder) if folder else shared.workspace / "synth")
@@ -215,8 +215,13 @@ def _replay(asked: str, bank: Path | None, shared: Work) -> None:
     if shared.dry_run:
         say(shared, "synth", out, f"would render {name} of {dataset.root} again → {out}", status="planned")
         return
-    made, stored = replayed(dataset, name, bank)
+    sample = recall(dataset, name, bank)
     make_folder(out)
+    if video:
+        write_preview(sample, out / f"{name}.mp4")
+        say(shared, "synth", out, f"{name} as a film beside its truth → {out / name}.mp4", id=name)
+        return
+    made, stored = replayed(sample)
     for suffix, data in made.items():
         write_atomic(out / f"{name}.{suffix}", data)
     differing = [suffix for suffix, data in made.items() if stored[suffix] != data]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from gerdata.errors import FingerprintError, UsageError
 from gerdata.media.encode import write_clip
@@ -63,7 +64,7 @@ def write_clips(
     for name, plan in plans.items():
         rows.writerow([name, plan.label, group_of(plan, seed), protection, marks[name], texts[name]])
     write_atomic(folder / LABELS, table.getvalue().encode())
-    times_s = (np.arange(round(recipe.duration_s * FPS)) + 0.5) / FPS
+    times_s = film_times_s(recipe.duration_s)
     for name, plan in plans.items():
         if not (folder / name).exists():
             temporary = (folder / name).with_suffix(".part")
@@ -71,6 +72,11 @@ def write_clips(
             write_clip(temporary, shown.frames, FPS, sound, marks[name])
             temporary.replace(folder / name)
     return folder / LABELS
+
+
+def film_times_s(duration_s: float) -> npt.NDArray[np.float64]:
+    """When the frames of a film are taken, seconds from the start."""
+    return (np.arange(round(duration_s * FPS)) + 0.5) / FPS
 
 
 def _begin(folder: Path, marks: dict[str, str], overwrite: bool) -> None:

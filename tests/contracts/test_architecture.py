@@ -36,6 +36,7 @@ ONLY_IN = {
     "torch": {"learn", "audit"},
     "ray": {"engine"},
     "av": {"media"},
+    "moviepy": {"media"},
     "soundfile": {"media"},
     "onnxruntime": {"people", "audit"},
     "faster_whisper": {"audit"},

@@ -29,7 +29,7 @@ from gerdata.synth.pasting import render_collage
 from gerdata.synth.picturebank import SCHEMA, open_pictures
 from gerdata.synth.pictures import REASONS, Making, PicturesBuilt, build_pictures
 from gerdata.synth.repertoire import BankPlan
-from gerdata.synth.replay import replayed
+from gerdata.synth.replay import recall
 from gerdata.synth.work import UNCHECKED, protection_of
 
 NONE = Tools()
@@ -401,7 +401,7 @@ def test_from_faces_to_collages_and_back(gerdata: Gerdata, faces: Path, tmp_path
     again = gerdata("synth", "--replay", rows[0]["id"], "--bank", bank, *at)
     assert json.loads(again.out)["differing"] == []
     with pytest.raises(UsageError, match="give its folder with --bank"):
-        replayed(Dataset(tmp_path / "synth"), rows[0]["id"])
+        recall(Dataset(tmp_path / "synth"), rows[0]["id"])
     assert verify(Dataset(tmp_path / "synth"))[1] == []
 
 

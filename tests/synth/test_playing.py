@@ -27,7 +27,7 @@ from gerdata.synth.mixture import Mixture, render_audio, render_stems
 from gerdata.synth.recordingbank import AMBIENCE, RESPONSE, RecordingBank, open_recordings
 from gerdata.synth.recordings import build_sounds
 from gerdata.synth.repertoire import BankPlan
-from gerdata.synth.replay import replayed
+from gerdata.synth.replay import recall, replayed
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.stage import job_of, publish, sound_note
 from gerdata.synth.utterances import utter
@@ -307,10 +307,10 @@ def test_workers_change_no_byte_and_a_sample_is_made_again(
     assert len({(row.clip.group, json.loads(row.clip.plan or "")["cast"]) for row in rows}) == 3
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "sounds").symlink_to(bank.folder)
-    made, stored = replayed(dataset, rows[0].clip.id, tmp_path / "mine")
+    made, stored = replayed(recall(dataset, rows[0].clip.id, tmp_path / "mine"))
     assert made == stored
     with pytest.raises(UsageError, match="give its folder with --bank"):
-        replayed(dataset, rows[0].clip.id)
+        recall(dataset, rows[0].clip.id)
     given = write_sounds(tmp_path / "given", ("laugh",), n=3, seed=5)
     build_sounds(given, tmp_path / "other" / "sounds", 0)
     at = ("--workspace", tmp_path / "w1", "--bank", tmp_path / "other")

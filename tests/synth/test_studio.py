@@ -126,6 +126,20 @@ def test_a_sample_is_rendered_again_from_its_plan(gerdata: Gerdata, tmp_path: Pa
     assert told["differing"] == []
     assert {path.name for path in (tmp_path / "replay").iterdir()} == {f"{name}.{one}" for one in told["members"]}
     assert gerdata("synth", "--replay", "nobody", "--workspace", tmp_path).code == 2
+    asked = ("--replay", tmp_path / "synth" / name, "--out", tmp_path / "film")
+    assert gerdata("synth", *asked, "--video", "--dry-run").code == 0
+    assert not (tmp_path / "film").exists()
+    assert gerdata("synth", *asked, "--video").code == 0
+    assert [path.name for path in (tmp_path / "film").iterdir()] == [f"{name}.mp4"]
+    with av.open(str(tmp_path / "film" / f"{name}.mp4")) as container:
+        assert is_mark(container.metadata["comment"])
+        assert container.streams.audio[0].channels == 2
+        films = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(films) == 125
+    assert films[0].shape == (224, 448, 3)
+    scene, truth = films[60][:, :224].astype(int), films[60][:, 224:].astype(int)
+    assert truth[:8, :8].mean() == pytest.approx(0.35 * scene[:8, :8].mean(), abs=6)  # dimmed
+    assert (truth.max(2) - truth.min(2) > 60).mean() > 0.02  # and drawn over in colours
 
 
 def test_clips_for_viewing_say_what_they_are_and_are_not_mixed_with_others(gerdata: Gerdata, tmp_path: Path) -> None:
