@@ -1,6 +1,6 @@
 """What does protection cost? The same clips of a user's own faces, protected in several ways, told by people not seen.
 
-    python benchmarks/utility.py FACES.csv [--splits 10] [--n 900] [--casts 20] [--protect remove ...] [--epochs 20]
+    python benchmarks/utility.py FACES.csv [--splits 10] [--n 900] [--casts 20] [--protect remove] [--epochs 20]
 
 Clips of one second (`synth --video --recipe paper`, faces that move smoothly, 60 to 84 px of 224) go through `ingest` and
 `protect`, once by each recipe. For each split the casts are dealt to train, validation and test anew; the same casts for all
@@ -124,13 +124,11 @@ def main() -> None:
         "--protect", action="append", help="recipes beside the reference; remove and replace if none is given"
     )
     parser.add_argument("--model", action="append", choices=list(MODELS))
-    parser.add_argument("--folder", type=Path, help="where the clips are kept for another run; else nowhere")
     arguments = parser.parse_args()
     names = [RAW, *(arguments.protect or ("remove", "replace"))]
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        if not (folder / "ingested").is_dir():
-            filmed(arguments, folder)
+        folder = Path(temporary)
+        filmed(arguments, folder)
         print("; ".join(protected(name, folder, arguments.workers) for name in names), flush=True)
         found: dict[tuple[str, str], list[float]] = {}
         for seed in range(arguments.splits):

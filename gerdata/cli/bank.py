@@ -55,7 +55,7 @@ def _build(folder: Path, shared: BankShared) -> None:
     from gerdata.synth.banktable import remove_bank
     from gerdata.synth.cutting import CUTS
     from gerdata.synth.listing import listed
-    from gerdata.synth.pictures import Making, build_pictures
+    from gerdata.synth.pictures import Making, build_pictures, tools_for
     from gerdata.synth.recordings import build_sounds, listed_sounds
 
     given = {"face": shared.faces, "person": shared.people, "background": shared.backgrounds}
@@ -66,6 +66,7 @@ def _build(folder: Path, shared: BankShared) -> None:
         raise UsageError(f"--cut {shared.cut}: expected one of {', '.join(CUTS)}")
     how = Making(shared.seed, shared.casts, shared.max_per_person, shared.cut, shared.colour)
     counts = {kind: len(listed(path, kind)) for kind, path in pictures.items()}  # all tables are read before any work
+    with_ = tools_for(how) if pictures else None
     if shared.sounds is not None:
         counts["sound"] = len(listed_sounds(shared.sounds))
     if shared.dry_run:
@@ -79,7 +80,7 @@ def _build(folder: Path, shared: BankShared) -> None:
         if not shared.quiet and (done % 50 == 0 or done == n):
             typer.echo(f"\r{kind}: {done}/{n}", nl=done == n, err=True)
 
-    built = build_pictures(pictures, folder, how, progress=tell)
+    built = build_pictures(pictures, folder, how, with_, tell)
     heard = None if shared.sounds is None else build_sounds(shared.sounds, folder / "sounds", shared.seed)
     _say(folder, built, heard, shared)
 

@@ -11,6 +11,7 @@ from gerdata.cli.options import Work, command
 from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
+    from gerdata.engine.run import Job
     from gerdata.recipe import SynthRecipe
     from gerdata.synth.picturebank import PictureBank
     from gerdata.synth.recordingbank import RecordingBank
@@ -37,13 +38,16 @@ def synth(
         Path | None, typer.Option(help="A bank of your own pictures and sounds (gerdata bank build).")
     ] = None,
     video: Annotated[
-        bool, typer.Option("--video", help="Write MP4 clips with sound and a labels table, no samples.")
+        bool,
+        typer.Option(
+            "--video", help="Write MP4 clips with sound and a labels table, no samples; with --replay a film."
+        ),
     ] = (False),
     replay: Annotated[
         str | None,
         typer.Option(
             metavar="[FOLDER/]ID",
-            help="Render one sample of a made dataset again, from its stored plan, and compare it.",
+            help="Render one sample of a made dataset again, from its stored plan.",
         ),
     ] = None,
     *,
@@ -86,13 +90,14 @@ def synth(
     if video:
         _film(n, how, out, (pictures, recordings), shared)
         return
-    _refuse_within(out, shared)
+    job = job_of(n, how, shared.seed, out, pictures, recordings)
+    _check_parts(job, shared)
     if shared.dry_run:
-        say_plan(shared, "synth", job_of(n, how, shared.seed, out, pictures, recordings))
+        say_plan(shared, "synth", job)
         return
     options = options_of(shared)
     _ready(how, pictures, shared)
-    header = run(job_of(n, how, shared.seed, out, pictures, recordings), options, publish=publish)
+    header = run(job, options, publish=publish)
     coverage = coverage_of(Dataset(out)) if header else None
     if coverage:
         note(shared, f"covered: {coverage.line()}")
@@ -126,11 +131,12 @@ def _film(
     shared: Parts,
 ) -> None:
     """Clips for viewing in place of samples: made by this process alone, one after the other."""
-    from gerdata.synth.clips import Given, write_clips
+    from gerdata.synth.clips import Given, check_clips, write_clips
     from gerdata.synth.stage import said_of
 
     if shared.slice or shared.finish:
         raise UsageError("--video makes its clips in one process; leave --slice and --finish out")
+    check_clips(out, how, shared.overwrite)
     if shared.dry_run:
         say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
         return
@@ -140,14 +146,15 @@ def _film(
     say(shared, "synth", out, f"{n} clips with sound → {out}; labels in {labels}", written=n, labels=str(labels))
 
 
-def _refuse_within(out: Path, shared: Parts) -> None:
+def _check_parts(job: "Job", shared: Parts) -> None:
     """Before anything is made."""
-    from gerdata.store.dataset import Dataset
-    from gerdata.synth.annex import refuse_within
+    from gerdata.synth.annex import check_annex
 
+    if shared.stems and shared.masks and shared.stems.resolve() == shared.masks.resolve():
+        raise UsageError(f"{shared.stems}: stems and masks need a folder each")
     for what, folder in (("stems", shared.stems), ("masks", shared.masks)):
         if folder:
-            refuse_within(Dataset(out), folder, what)
+            check_annex(job.dataset, job.fingerprint, folder, what)
 
 
 def _recordings(bank: Path, how: "SynthRecipe", pictures: "PictureBank | None", shared: Work) -> "RecordingBank | None":
@@ -212,10 +219,10 @@ def _replay(asked: str, bank: Path | None, video: bool, shared: Work) -> None:
     folder, _, name = asked.rpartition("/")
     dataset = Dataset(Path(folder) if folder else shared.workspace / "synth")
     out: Path = shared.out or shared.workspace / "replay"
+    sample = recall(dataset, name, bank)
     if shared.dry_run:
         say(shared, "synth", out, f"would render {name} of {dataset.root} again → {out}", status="planned")
         return
-    sample = recall(dataset, name, bank)
     make_folder(out)
     if video:
         write_preview(sample, out / f"{name}.mp4")

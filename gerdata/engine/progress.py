@@ -86,17 +86,16 @@ class Epochs:
                 print(f"\r\x1b[K{line}" if self._is_drawn else line, file=sys.stderr, flush=True)
 
     def watch(self, epoch: int, figures: Mapping[str, float]) -> None:
-        """An epoch, counted from 1, is done; 0 or what was done before: they begin."""
-        self._note(epoch, *self.own)
+        """An epoch, counted from 1, is done; without figures: so many are, and the next begins."""
+        self._note(epoch, bool(figures), *self.own)
 
     def watch_first(self, epoch: int, figures: Mapping[str, float]) -> None:
         """The same of a first stage."""
-        self._note(epoch, *self.first)
+        self._note(epoch, bool(figures), *self.first)
 
-    def _note(self, epoch: int, name: str, total: int) -> None:
+    def _note(self, epoch: int, is_over: bool, name: str, total: int) -> None:
         with self._lock:
             now_s = time.monotonic()
-            is_over = name == self.name and epoch > self.done
             self.last_s = now_s - self._began_s if is_over else 0.0
             self.name, self.total, self.done, self._began_s = name, total, epoch, now_s
 

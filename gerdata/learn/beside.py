@@ -34,7 +34,7 @@ class Beside(NamedTuple):
     watch_first: Watch = unwatched  # the same of a first stage
 
     def of_first_stage(self, with_structures: bool) -> "Beside":
-        """What the picture branch alone takes."""
+        """What a first stage takes."""
         alone = Beside(self.device, self.workers, watch=self.watch_first)
         if not with_structures:
             return alone

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from gerdata.chance import rng_for
-from gerdata.clip import Audio, Frames, Sample, Structure
+from gerdata.clip import Audio, Frames, Sample
 from gerdata.errors import UsageError
+from gerdata.learn.target import shown
 from gerdata.media.codec import round_trip
 from gerdata.media.images import decode_jpeg, encode_jpeg
 
@@ -124,10 +125,8 @@ def _frames(sample: Sample, told: Corruption) -> Sample | None:
     n = len(sample.frames)
     if told.level >= n:
         return None
-    kept, own = spread_evenly(told.level, n), sample.structure
-    seen = own.seen[kept] if own and own.seen is not None else None
-    structure = Structure(own.heads[kept], own.bodies[kept], own.faces[kept], seen) if own else None
-    return dataclasses.replace(sample, frames=sample.frames[kept], structure=structure, limbs=None)
+    kept = spread_evenly(told.level, n)
+    return dataclasses.replace(sample, frames=sample.frames[kept], structure=shown(sample.structure, kept), limbs=None)
 
 
 _DAMAGES: dict[str, Callable[[Sample, Corruption], Sample | None]] = {

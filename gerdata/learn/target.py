@@ -89,7 +89,7 @@ def rescaled(structure: Structure, height_px: int, width_px: int, side_px: int) 
     bodies = structure.bodies.copy()
     bodies[..., :2] *= scale
     heads, faces = structure.heads * np.tile(scale, 2), structure.faces * scale
-    return Structure(heads.astype(np.float32), bodies, faces.astype(np.float32))
+    return Structure(heads.astype(np.float32), bodies, faces.astype(np.float32), structure.seen)
 
 
 def shown(structure: Structure | None, frames: list[int]) -> Structure | None:

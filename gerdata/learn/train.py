@@ -194,9 +194,8 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
             raise DatasetError(f"{release}: split {split.split!r} has no labelled clips; shard with a larger share")
     has_test = (release / "manifest" / "test.parquet").is_file()
     test = ReleaseSplit(release, "test", form, hide) if has_test else None
-    if (
-        recipe.control == "shuffled-labels"
-    ):  # the split that chooses the epoch, too: true labels there would choose by truth
+    if recipe.control == "shuffled-labels":
+        # the split that chooses the epoch, too: true labels there would choose by truth
         training.shuffle_labels(seed)
         validation.shuffle_labels(seed)
     splits = Splits(training, validation, test if test else None)

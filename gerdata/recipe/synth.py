@@ -10,7 +10,7 @@ from gerdata.recipe.form import PositiveInt, Recipe, Share
 FLAT_RULE = "mean-valence"
 UNKNOWN_TO_FLAT = (
     "min_margin", "posture_share", "max_contagion", "layouts", "min_head", "max_head", "max_pan", "max_zoom", "max_shake",
-    "compressed_share", "min_compression_quality",
+    "compressed_share", "min_compression_quality", "bank_seed", "bank_people", "cast_size",
 )  # fmt: skip
 OF_MEANS = ("mean-valence", "salience-weighted")
 MAX_MARGIN = 0.3  # of those: as far as a neutral mean can be from both thresholds
@@ -88,7 +88,7 @@ class SynthRecipe(Recipe):
             raise ValueError("collages know the rule all-same alone")
         if self.rule in OF_MEANS and self.min_margin > MAX_MARGIN:
             raise ValueError(f"no neutral group has a margin over {MAX_MARGIN} by {self.rule}; lower min_margin")
-        known = min(self.cast_size, self.bank_people)
+        known = self.bank_people % self.cast_size or self.cast_size  # of the smallest cast
         if self.style in ("auto", "avatar") and self.max_people > known:
             raise ValueError(
                 f"max_people is over {known}, so somebody would be there twice; raise cast_size and bank_people, or lower it"

@@ -14,21 +14,33 @@ from gerdata.synth.studio import Plan, plan_from_text
 Made = Mapping[str, bytes]  # files of a sample by name
 
 
-def refuse_within(dataset: Dataset, out: Path, what: str) -> None:
-    """`UsageError` where `out` lies in the dataset, whose files are all accounted for."""
+def check_annex(dataset: Dataset, fingerprint: dict[str, str], out: Path, what: str) -> None:
+    """`UsageError` where `out` lies in the dataset, whose files are all accounted for, or holds anything but such files of the
+    dataset with this fingerprint."""
     if out.resolve().is_relative_to(dataset.root.resolve()):
         raise UsageError(f"{out}: {what} go beside a dataset, not into it; choose another folder")
+    note = out / f"{what}.json"
+    if not note.is_file():
+        if out.is_dir() and any(out.iterdir()):
+            raise UsageError(f"{out}: this folder is not empty and has no {note.name}; choose another one")
+        return
+    try:
+        told: dict[str, Any] = json.loads(note.read_bytes())
+        earlier = told.get("fingerprint")
+    except (ValueError, AttributeError):
+        earlier = None
+    if earlier != fingerprint:
+        raise UsageError(f"{out}: holds those of another dataset, by its {note.name}; choose another folder")
 
 
 def annex(dataset: Dataset, out: Path, what: str, last: Callable[[Row], str], make: Callable[[Plan, Row], Made]) -> int:
     """`out/ID/` with what `make` gives for each written sample, and `out/WHAT.json`. How many samples there are.
 
-    The file named by `last` is written last, so its presence means that all of a sample is there; what is there stays.
-    `UsageError` where `out` lies in the dataset, or holds anything but such files of the same dataset.
+    The file named by `last` is written last, so its presence means that all of a sample is there; what is there stays. Errors
+    as `check_annex`.
     """
-    refuse_within(dataset, out, what)
     header, note = dataset.header(), out / f"{what}.json"
-    _refuse_other(out, note, header.fingerprint)
+    check_annex(dataset, header.fingerprint, out, what)
     rows = [row for row in dataset.rows() if row.status == "written" and row.clip.plan is not None]
     told = {"protection": header.protection, "notice": header.notice, "fingerprint": header.fingerprint}
     make_folder(out)
@@ -42,17 +54,3 @@ def annex(dataset: Dataset, out: Path, what: str, last: Callable[[Row], str], ma
         for name in sorted(files, key=lambda name: name == end):
             write_atomic(folder / name, files[name])
     return len(rows)
-
-
-def _refuse_other(out: Path, note: Path, fingerprint: dict[str, str]) -> None:
-    if not note.is_file():
-        if out.is_dir() and any(out.iterdir()):
-            raise UsageError(f"{out}: this folder is not empty and has no {note.name}; choose another one")
-        return
-    try:
-        told: dict[str, Any] = json.loads(note.read_bytes())
-        earlier = told.get("fingerprint")
-    except (ValueError, AttributeError):
-        earlier = None
-    if earlier != fingerprint:
-        raise UsageError(f"{out}: holds those of another dataset, by its {note.name}; choose another folder")

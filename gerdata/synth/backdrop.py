@@ -53,11 +53,6 @@ def light_of(place: Frames) -> npt.NDArray[np.float64]:
     return np.asarray(np.clip((mean / luma) ** 0.5 * (luma / LIT) ** 0.35, *GAINS))
 
 
-def scaled(frames: Frames, gain: npt.NDArray[np.float64]) -> Frames:
-    """`uint8 [..., 3]` times a gain for each colour, `[3]`."""
-    return np.asarray(cv2.LUT(frames, np.clip(np.arange(256)[:, None, None] * gain, 0, 255).astype(np.uint8)), np.uint8)
-
-
 def table_of(plan: Gathering) -> Thing:
     """The table in the middle, as wide as the group."""
     half = max(0.4, max(abs(one.x_m) for one in plan.actors) - 0.28)

@@ -35,9 +35,10 @@ def _read(path: Path, limit_bytes: int) -> bytes:
 
 
 def remove_bank(folder: Path) -> None:
-    """Remove a bank's own files, of its sounds as well, the headers first; other files in the folder stay."""
+    """Remove a bank's own files, of its sounds as well, the headers first; other files in the folder stay, and what it only
+    links to."""
     for place in (folder, folder / "sounds"):
-        if (place / HEADER).is_file():
+        if (place / HEADER).is_file() and not (place != folder and place.is_symlink()):
             (place / HEADER).unlink()
             for pattern in (*PICTURES, *SOUNDS):
                 for path in place.glob(pattern):

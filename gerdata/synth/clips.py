@@ -48,8 +48,7 @@ def write_clips(
     built. `FingerprintError` where other clips are there, or more; `overwrite` removes them. `UsageError` for frames of odd
     size, which MP4 cannot hold, or a folder that holds anything else.
     """
-    if recipe.frame_px % 2:
-        raise UsageError(f"frame_px = {recipe.frame_px}: videos need an even number of pixels")
+    check_clips(folder, recipe, overwrite)
     avatars = folder_of(bank_plan_of(recipe)) if needs_avatars(recipe, given.pictures) else None
     pictures = given.pictures.folder if given.pictures else None
     studio = open_studio(SoundBank(Cache(), given.recordings), avatars, pictures)
@@ -79,20 +78,28 @@ def film_times_s(duration_s: float) -> npt.NDArray[np.float64]:
     return (np.arange(round(duration_s * FPS)) + 0.5) / FPS
 
 
+def check_clips(folder: Path, recipe: SynthRecipe, overwrite: bool) -> None:
+    """What can be refused before anything is planned. `UsageError` as `write_clips`."""
+    if recipe.frame_px % 2:
+        raise UsageError(f"frame_px = {recipe.frame_px}: videos need an even number of pixels")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LABELS).is_file():
+        raise UsageError(f"{folder}: this folder is not empty and holds no clips of gerdata; choose another --out")
+    if (folder / LABELS).is_file() and not overwrite:
+        _marks(folder / LABELS)
+
+
 def _begin(folder: Path, marks: dict[str, str], overwrite: bool) -> None:
     """The folder is new, or holds these scenes or some of them: a scene's mark names its plan."""
     labels = folder / LABELS
-    if labels.is_file():
+    if overwrite:
+        for path in (*folder.glob("scene-?????.mp4"), labels):  # the table last: without it the folder is nobody's
+            path.unlink(missing_ok=True)
+    elif labels.is_file():
         before = _marks(labels)
-        if overwrite:
-            for path in (labels, *folder.glob("scene-?????.mp4")):
-                path.unlink(missing_ok=True)
-        elif not before.items() <= marks.items():
+        if not before.items() <= marks.items():
             is_more = marks.items() <= before.items()
             what = f"{len(before)} clips, {len(marks)} are asked for now" if is_more else "other scenes than these"
             raise FingerprintError(f"{folder}: holds {what}; choose another --out, or --overwrite to start anew")
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder}: this folder is not empty and holds no clips of gerdata; choose another --out")
     make_folder(folder)
 
 

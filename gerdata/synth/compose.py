@@ -4,7 +4,7 @@ Each avatar is one warp of a sprite into a small box and one blend of premultipl
 owners, from which it follows what of everybody can be seen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -14,11 +14,11 @@ import numpy.typing as npt
 from gerdata.chance import rng_for
 from gerdata.clip import Frames, Points, Structure
 from gerdata.media.images import decode_jpeg, encode_jpeg
-from gerdata.synth.backdrop import backdrop, light_of, scaled, seat_of, table_of
+from gerdata.synth.backdrop import backdrop, light_of, seat_of, table_of
 from gerdata.synth.bank import Bank
 from gerdata.synth.gathering import Actor, Gathering
 from gerdata.synth.landmark import MIRROR
-from gerdata.synth.layer import Layer, Matrix, Owners, View
+from gerdata.synth.layer import Layer, Matrix, Owners, View, scaled
 from gerdata.synth.mip import COCO_MIRROR
 from gerdata.synth.place import EDGE_PX
 from gerdata.synth.repertoire import Shot
@@ -31,7 +31,7 @@ APEX, HALF = 0.66, 0.22  # display from which a face shows all, and from which h
 SEEN = 2.0  # visibility of a point in view
 SWAPPED = np.array((*MIRROR, *(68 + k for k in COCO_MIRROR)))  # of the 68 and the 17 points, in a mirror
 ANKLE_M = 0.09  # over the ground
-GRAIN_SPARE = 64  # pixels by which the windows of grain may differ
+GRAIN_SPARE = 61  # pixels by which the windows of grain may differ: a prime, so that even times do not repeat them soon
 PERSON = np.array([0 if n % 2 else n // 2 for n in range(256)], np.uint8)  # from owners: things are nobody
 REACH_PX = 14  # that anything moves in a clip, at most: pan, shake, zoom and sway
 TABLE_Z_M = 0.4  # who is farther is behind the table
@@ -53,20 +53,25 @@ class Stand:
 
 @dataclass(frozen=True)
 class Shown:
-    """What was rendered: `frames: uint8 [T, H, W, 3]` RGB, `structure`, `seen: float32 [T, P]`, of each person the share of the
-    face's 68 points that are in the frame and not behind somebody else, and `masks: uint8 [T, H, W]`, whose each pixel is: k of
-    the k-th person of `structure`, counted from 1, and 0 of nobody."""
+    """What was rendered: `frames: uint8 [T, H, W, 3]` RGB, `structure`, of each person with the share of the face's 68 points
+    that are in the frame and not behind somebody else, and `masks: uint8 [T, H, W]`, whose each pixel is: k of the k-th person
+    of `structure`, counted from 1, and 0 of nobody."""
 
     frames: Frames
     structure: Structure
-    seen: Points
     masks: Frames
+
+    @property
+    def seen(self) -> Points:
+        """That share, `float32 [T, P]`."""
+        assert self.structure.seen is not None
+        return self.structure.seen
 
     @classmethod
     def empty(cls, t: int, px: int, p: int) -> "Shown":
         """T black frames of px by px in which P people are nowhere."""
-        masks, seen = np.zeros((t, px, px), np.uint8), np.zeros((t, p), np.float32)
-        return cls(np.zeros((t, px, px, 3), np.uint8), Structure.empty(t, p), seen, masks)
+        structure = replace(Structure.empty(t, p), seen=np.zeros((t, p), np.float32))
+        return cls(np.zeros((t, px, px, 3), np.uint8), structure, np.zeros((t, px, px), np.uint8))
 
 
 def render_gathering(
@@ -80,15 +85,13 @@ def render_gathering(
     t, px = len(times_s), plan.frame_px
     stands = [_stand(plan, bank, actor) for actor in plan.actors]
     ground = backdrop(plan, photo)
-    light = np.ones(3) if photo is None else light_of(ground)
-    if photo is not None:
-        ground = scaled(ground, 1 / light)  # the film's light is that of the photo, which is in it already
+    light = None if photo is None else light_of(ground)
     shown = Shown.empty(t, px, plan.n_people)
     for i, time_s in enumerate(times_s):
         view = plan.camera.view(float(time_s) / plan.duration_s, float(time_s))
-        layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8))
-        truths = _draw_people(plan, bank, stands, float(time_s), view, layer)
-        shown.frames[i] = _filmed(plan, layer.canvas, float(time_s), light)
+        layer = Layer(_seen_place(ground, view, px), np.zeros((px, px), np.uint8), light)
+        truths = _draw_people(plan, bank, stands, (float(time_s), view), layer)
+        shown.frames[i] = _filmed(plan, layer.canvas, float(time_s))
         shown.masks[i] = cv2.LUT(layer.owners, PERSON)
         _tell(shown, i, truths, layer.owners, plan.mirror)
     return shown
@@ -119,10 +122,11 @@ def _shot(plan: Gathering, actor: Actor, view: str, display: float) -> Shot:
 
 
 def _draw_people(
-    plan: Gathering, bank: Bank, stands: list[Stand], time_s: float, view: View, layer: Layer
+    plan: Gathering, bank: Bank, stands: list[Stand], moment: tuple[float, View], layer: Layer
 ) -> list[tuple[Sprite, Matrix]]:
     """Everybody and the table, farthest first; of each the sprite and the matrix `[2, 3]` that placed it."""
     out = []
+    time_s, view = moment
     is_laid = not plan.has_table
     for number, stand in enumerate(stands, start=1):
         if not is_laid and not stand.is_behind_table:
@@ -166,11 +170,11 @@ def _seen_place(ground: Frames, view: View, px: int) -> Frames:
     return np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2RGBA), np.uint8)
 
 
-def _filmed(plan: Gathering, canvas: Frames, time_s: float, light: npt.NDArray[np.float64]) -> Frames:
+def _filmed(plan: Gathering, canvas: Frames, time_s: float) -> Frames:
     """Light, blur, noise and earlier compression over the whole frame, as a camera makes them: `uint8 [H, W, 3]`."""
     film = plan.film
     frame = cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB)
-    frame = scaled(frame, film.gain * (1 + film.warmth * np.array([0.05, 0.0, -0.06])) * light)
+    frame = scaled(frame, film.gain * (1 + film.warmth * np.array([0.05, 0.0, -0.06])))
     if film.blur_px >= 0.2:
         frame = cv2.GaussianBlur(frame, (0, 0), film.blur_px)
     if film.noise >= 0.5:

@@ -190,8 +190,8 @@ def _alpha(rgba: Frames, kind: str, how: Cut, with_: Tools) -> tuple[Frames, str
 
 
 def _points(picture: Frames, head: tuple[float, float, float, float] | None, with_: Tools) -> Floats | None:
-    """The 68 points of a known head, or of the best that is found, `[68, 2]`, all of them or none. Looked for with a margin
-    around the picture, for a face that is cut close has points outside."""
+    """The 68 points of a known head, or else of the best that is found, `[68, 2]`, all of them or none. Looked for with a
+    margin around the picture: a face that is cut close has points outside, and is often found only so."""
     if with_.landmarks is None:
         return None
     margin = max(picture.shape[:2]) // 4

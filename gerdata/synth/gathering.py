@@ -122,9 +122,8 @@ def plan_gathering(
 ) -> Gathering:
     """Gathering `index` of a seed: depends on recipe, bank, seed and index alone, never on how many are made.
 
-    Classes are balanced in each block of three scenes; a cast plays `SCENES_A_CAST` in a row. A group larger than its cast has
-    some of it twice. Where `pictures` has backgrounds for the cast, one of them is the place. With `recordings` there are only
-    as many casts as have sources of their own.
+    Classes are balanced in each block of three scenes; a cast plays `SCENES_A_CAST` in a row. Where `pictures` has backgrounds
+    for the cast, one of them is the place. With `recordings` there are only as many casts as have sources of their own.
     """
     wanted = _turn(seed, "class", index, 3)
     cast = _turn(seed, "cast-order", index // SCENES_A_CAST, casts_with(recordings, len(bank.casts())))
@@ -202,8 +201,7 @@ def _ranges(recipe: SynthRecipe) -> CameraRange:
 
 def _actors(rng: np.random.Generator, bank: BankPlan, cast: int, ground: Ground, mood: Mood) -> list[Actor]:
     n = len(ground)
-    people = np.array(bank.casts()[cast])
-    who = np.concatenate([rng.permutation(people) for _ in range(-(-n // len(people)))])[:n]
+    who = rng.permutation(np.array(bank.casts()[cast]))[:n]  # a recipe asks for no more than a cast has
     sway, hertz, phase = rng.uniform(0.01, 0.07, n), rng.uniform(0.12, 0.45, n), rng.uniform(0, 2 * np.pi, n)
     return [
         Actor(

@@ -18,6 +18,11 @@ View = tuple[
 ]  # how the camera moved since the first moment: x, y in shares of the frame, and enlargement
 
 
+def scaled(frames: Frames, gain: npt.NDArray[np.float64]) -> Frames:
+    """`uint8 [..., C]` times a gain for each of its C colours."""
+    return np.asarray(cv2.LUT(frames, np.clip(np.arange(256)[:, None, None] * gain, 0, 255).astype(np.uint8)), np.uint8)
+
+
 @dataclass(frozen=True)
 class Thing:
     """A piece of furniture: its top and front, `[N, 2]` in shares of the frame at the first moment, and its colour."""
@@ -30,10 +35,12 @@ class Thing:
 @dataclass(frozen=True)
 class Layer:
     """`canvas: uint8 [H, W, 4]` RGB and an alpha of 255, and `owners: uint8 [H, W]`: what is nearest, 0 the place, larger
-    numbers are nearer: 2k is person k of 1, 2, ..., 2k - 1 the things right behind that person. Both are drawn into."""
+    numbers are nearer: 2k is person k of 1, 2, ..., 2k - 1 the things right behind that person. Both are drawn into. `light`
+    are gains of red, green and blue, `[3]`, of all that is drawn."""
 
     canvas: Frames
     owners: Owners
+    light: npt.NDArray[np.float64] | None = None
 
     def paste(self, rgba: Frames, matrix: Matrix, person: int) -> None:
         """Blend a premultiplied sprite `uint8 [h, w, 4]`, and write whose it is where it owns pixels.
@@ -41,6 +48,9 @@ class Layer:
         `matrix: [2, 3]` carries places in the sprite to places in the canvas, both counted from corners of pixels. What falls
         outside is not drawn.
         """
+        if self.light is not None:
+            lit = scaled(rgba, np.append(self.light, 1.0))
+            rgba = np.dstack([np.minimum(lit[..., :3], lit[..., 3:]), lit[..., 3]])  # premultiplied: no more than alpha
         height, width = rgba.shape[:2]
         corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], np.float64)
         reach = matrix @ corners
@@ -65,5 +75,7 @@ class Layer:
         for shape, gain in ((thing.front, 0.7), (thing.top, 1.0)):
             points = (0.5 + view[2] * (shape - 0.5) + view[:2]) * px
             fixed = np.rint(points * (1 << SHIFT) - (1 << SHIFT - 1)).astype(np.int32)
-            cv2.fillPoly(self.canvas, [fixed], (*(c * gain for c in thing.colour), 255), cv2.LINE_AA, SHIFT)
+            light = np.ones(3) if self.light is None else self.light
+            colour = np.clip(gain * light * thing.colour, 0, 255)
+            cv2.fillPoly(self.canvas, [fixed], (*colour.tolist(), 255), cv2.LINE_AA, SHIFT)
             cv2.fillPoly(self.owners, [np.rint(points - 0.5).astype(np.int32)], 2 * person - 1)

@@ -18,7 +18,8 @@ def render_collage(plan: Collage, deck: Deck, times_s: npt.NDArray[np.float64]) 
     """A collage at `times_s: float64 [T]`, seconds from the start.
 
     A head's box is that of its opaque pixels in the picture; of one that found no place in a frame, or of which the bank does
-    not know where it is on the person, it is NaN. Joints are NaN, and so are the points of faces of which the bank has none.
+    not know where it is on the person, it is NaN. So are joints, points outside the frame, and those of faces of which the bank
+    has none.
     """
     t, px, n = len(times_s), plan.frame_px, plan.n_people
     shown = Shown.empty(t, px, n)
@@ -38,7 +39,9 @@ def render_collage(plan: Collage, deck: Deck, times_s: npt.NDArray[np.float64]) 
             _under(shown.masks[i], stamp.rgba, at)[stamp.rgba[..., 3] >= OPAQUE] = k + 1
             shown.structure.heads[i, k] = _box(head, stamp, (size, angle), at)
             if head.points is not None:
-                shown.structure.faces[i, k] = head.points @ stamp.matrix[:, :2].T + stamp.matrix[:, 2] + at
+                points = head.points @ stamp.matrix[:, :2].T + stamp.matrix[:, 2] + at
+                is_inside = ((points >= 0) & (points < px)).all(1)
+                shown.structure.faces[i, k, is_inside] = points[is_inside]
             shown.seen[i, k] = 1
         shown.frames[i] = frame
     return shown

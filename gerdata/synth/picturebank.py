@@ -70,7 +70,7 @@ class Entry(BaseModel):
     height_px: int = Field(ge=1, le=4096)
     head_box: tuple[float, float, float, float] | None
     points: tuple[Annotated[float, Field(ge=-8192, le=8192, allow_inf_nan=False)], ...] | None = Field(
-        default=None, min_length=136, max_length=136
+        min_length=136, max_length=136
     )
     cut: str = Field(pattern="^(alpha|model|ellipse|checked|unchecked)$")
     sha256: str = Digest

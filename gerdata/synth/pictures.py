@@ -134,9 +134,7 @@ def build_pictures(
         raise UsageError(f"{out}: already holds a bank; choose another folder")
     if set(given) - set(KINDS):
         raise UsageError(f"expected pictures of {', '.join(KINDS)}, came {', '.join(given)}")
-    with_ = with_ or tools()
-    if how.cut == "model" and with_.mask is None:
-        raise MissingError("cutting by the model needs it; run: gerdata models pull selfie")
+    with_ = with_ or tools_for(how)
     taken: list[_Taken] = []
     rejects: list[Reject] = []
     counts: dict[str, int] = {}
@@ -156,6 +154,14 @@ def build_pictures(
     built = PicturesBuilt(out, entries, tuple(rejects), counts, measures_of(taken))
     _write(built, how)
     return built
+
+
+def tools_for(how: Making) -> Tools:
+    """The models that are installed. `MissingError` where the one to cut by is not."""
+    with_ = tools()
+    if how.cut == "model" and with_.mask is None:
+        raise MissingError("cutting by the model needs it; run: gerdata models pull selfie")
+    return with_
 
 
 def _of_kind(

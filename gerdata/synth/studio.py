@@ -1,5 +1,6 @@
 """Plans of all styles, rendered: what is seen, what is heard, and what a viewer could know."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Studio:
             return render_collage(plan, deck, times_s)
         frames, structure, masks = render_frames(plan, times_s)
         seen = (structure.bodies[:, :, HEAD_POINTS, 2] == 2).mean(2, dtype=np.float32)
-        return Shown(frames, structure, seen, masks)
+        return Shown(frames, dataclasses.replace(structure, seen=seen), masks)
 
     def record(self, plan: Plan) -> Audio:
         """The sound, `float32 [N]` at 16 kHz mono."""

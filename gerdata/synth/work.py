@@ -1,7 +1,6 @@
 """The work of `synth`: an index in, one sample with its plan and its whole truth out."""
 
 import base64
-import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +76,7 @@ def sample_of(plan: Plan, studio: Studio, name: str, recipe: SynthRecipe, seed: 
         mark=mark_of(text),
         plan=text,
     )
-    return Sample(clip, shown.frames, studio.record(plan), dataclasses.replace(shown.structure, seen=shown.seen))
+    return Sample(clip, shown.frames, studio.record(plan), shown.structure)
 
 
 def protection_of(plan: Plan) -> str:

@@ -9,6 +9,8 @@ import pytest
 from gerdata.engine import progress
 from gerdata.engine.progress import Epochs
 
+FIGURES = {"train_loss": 0.5}
+
 
 class Terminal(io.StringIO):
     """A stream that says it is one."""
@@ -25,7 +27,7 @@ def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, quiet: bool = Fa
         epochs.tell("7 training clips")
         for epoch in (1, 2):
             time.sleep(0.1)
-            epochs.watch(epoch, {})
+            epochs.watch(epoch, FIGURES)
             epochs.tell(f"epoch {epoch}/3: loss 0.5")
         time.sleep(0.1)
     return stream.getvalue()
@@ -52,8 +54,10 @@ def test_what_is_left_is_what_the_last_epoch_took_times_those_to_come(monkeypatc
     now_s[0] += 300  # reading the release is no part of an epoch
     epochs.tell("7 training clips")
     now_s[0] += 40
-    epochs.watch(2, {})  # goes on from the first
-    assert epochs.last_s == 40
+    epochs.watch(1, {})  # goes on from the first
+    assert epochs._line(10.0) == "train: 1/5 epochs · 10 s"
+    now_s[0] += 40
+    epochs.watch(2, FIGURES)
     assert epochs._line(10.0) == "train: 2/5 epochs · 10 s of about 40 s · 110 s left"
     assert epochs._line(200.0) == "train: 2/5 epochs · 200 s of about 40 s · 0 s left"
 
@@ -67,7 +71,7 @@ def test_a_first_stage_is_reckoned_by_itself(monkeypatch: pytest.MonkeyPatch) ->
         watch(0, {})
         for epoch in range(1, n):
             now_s[0] += lasting_s
-            watch(epoch, {})
+            watch(epoch, FIGURES)
         lines.append(epochs._line(10.0))
         now_s[0] += 7  # its last epoch is not told
     first, then = lines

@@ -1,5 +1,6 @@
 """Collages: the published statistics, truth where the pixels are, one class each, the same plan the same bytes."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from gerdata.synth.repertoire import BankPlan
 from gerdata.synth.sprite import Sprite
 from gerdata.synth.stamp import stamp_of
 from gerdata.synth.studio import label_in_view, plan_from_text
+from gerdata.synth.truth import drawn_truth
 
 PAPER = load(SynthRecipe, "synth", "paper")
 PUBLISHED = load(SynthRecipe, "synth", "paper", ("n_frames=75",))
@@ -234,3 +236,22 @@ def test_avatars_lend_their_heads_where_there_is_no_bank() -> None:
 def test_a_collage_knows_one_rule() -> None:
     with pytest.raises(RecipeError, match="all-same alone"):
         load(SynthRecipe, "synth", "paper", ("rule=majority",))
+
+
+def test_points_outside_the_frame_are_missing() -> None:
+    class Overhanging(Ovals):
+        def head(self, number: int) -> Head:
+            return dataclasses.replace(
+                super().head(number), points=np.tile(np.array([[-20, 5], [30, 80]], np.float32), (34, 1))
+            )
+
+    recipe = PAPER.model_copy(update={"margin_px": 0.0, "margin_growth_px": 0.0, "min_scale": 0.3, "max_scale": 0.4})
+    plans = [plan_collage(recipe, Overhanging(), 1, index) for index in range(6)]
+    shown = [render_collage(plan, Overhanging(), kept_times_s(5, 5.0)) for plan in plans]
+    faces = np.concatenate([one.structure.faces.reshape(-1, 2) for one in shown])
+    placed = sum(sum(plan.placed) for plan in plans)
+    known = np.isfinite(faces).all(1)
+    assert 0.5 * 68 * placed < known.sum() < 68 * placed
+    assert (faces[known] >= 0).all()
+    assert (faces[known] < recipe.frame_px).all()
+    assert all(drawn_truth(one).shape == one.frames.shape for one in shown)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gerdata.clip import CLASSES, kept_times_s
 from gerdata.recipe import SynthRecipe
 from gerdata.synth import compose
-from gerdata.synth.compose import render_gathering
+from gerdata.synth.compose import GRAIN_SPARE, render_gathering
 from gerdata.synth.gathering import Film, Gathering, plan_gathering
 from gerdata.synth.layer import Layer
 from gerdata.synth.repertoire import BankPlan
@@ -142,18 +142,22 @@ def test_the_same_plan_is_the_same_bytes_and_each_frame_alone_too() -> None:
     still = render_gathering(noisy, bank, np.full(2, times[0])).frames  # type: ignore[arg-type]
     assert np.array_equal(*still)
     assert not np.array_equal(every[0], every[1])
+    film = [(37 * ms % GRAIN_SPARE, 11 * ms % GRAIN_SPARE) for ms in range(20, 5000, 40)]
+    assert len(set(film)) == GRAIN_SPARE  # of 125 frames: the grain does not come back soon
 
 
 @pytest.mark.parametrize("colour", [(60, 90, 140), (210, 180, 140), (115, 115, 115), (2, 2, 2)])
 def test_people_stand_in_the_light_of_a_photo_which_stays_as_it_is(colour: tuple[int, int, int]) -> None:
     plan = dataclasses.replace(plain(plan_gathering(RECIPE, BANK, 1, 4)), mirror=False)
     photo = np.full((300, 300, 3), colour, np.uint8)
+    photo[110:170, 120:180] = 255  # a lamp
     empty, full = (
         render_gathering(plan, Marks(set(), solid), np.array([0.0]), photo)  # type: ignore[arg-type]
         for solid in (set(), set(range(80)))
     )
     place, people = (one.frames[0].astype(float) for one in (empty, full))
     assert np.abs(np.median(place, (0, 1)) - colour).max() <= 2
+    assert place.max() >= 254
     mean = people[full.masks[0] > 0].mean(0)  # of a grey of 90
     if max(colour) - min(colour) > 20:
         assert (np.argsort(mean) == np.argsort(colour)).all()  # the cast of the photo

@@ -427,7 +427,12 @@ def test_options_of_a_bank_do_what_they_say(gerdata: Gerdata, faces: Path, tmp_p
     assert gerdata(*words).code == 0
     before = tree(bank)
     assert gerdata(*words).code == 2
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "bank.json").write_text("{}")
+    (bank / "sounds").symlink_to(tmp_path / "far")  # what a bank only links to is not its own
     assert gerdata(*words, "--overwrite").code == 0
+    assert (tmp_path / "far" / "bank.json").exists()
+    (bank / "sounds").unlink()
     assert tree(bank) == before
     few = gerdata(
         "synth", "--n", 3, "--recipe", "paper", "--bank", bank, "--set", "min_people=9", "--workspace", tmp_path

@@ -45,6 +45,9 @@ def test_stems_sum_to_the_sound_and_start_at_their_events(gerdata: Gerdata, tmp_
     assert tree(again) == before | {first: b"kept"}  # written once
     other = gerdata("synth", "--n", 3, *small, "--seed", 5, "--stems", again, "--workspace", tmp_path / "b")
     assert (other.code, "another dataset" in other.err) == (2, True)
+    kept = tree(dataset.root)
+    anew = gerdata("synth", "--n", 3, *small, "--seed", 5, "--overwrite", "--stems", again, "--workspace", tmp_path)
+    assert (anew.code, tree(dataset.root) == kept) == (2, True)  # refused before anything is removed
     within = gerdata("synth", "--n", 3, *small, "--stems", tmp_path / "c/synth/x", "--workspace", tmp_path / "c")
     assert (within.code, (tmp_path / "c").exists()) == (2, False)
     with pytest.raises(UsageError, match="beside a dataset"):

@@ -55,7 +55,7 @@ def test_no_group_is_nearer_to_undecided_than_was_asked_for(rule: str, margin: f
     recipe = SynthRecipe.model_validate({"rule": rule, "min_margin": margin})
     assert all(plan_of(recipe, 1, i).label_margin >= margin - 1e-4 for i in range(30))
     assert MAX_MARGIN == THRESHOLD
-    for given in ({"min_margin": 0.31}, {"max_people": 17}, {"bank_people": 10}):
+    for given in ({"min_margin": 0.31}, {"max_people": 17}, {"bank_people": 10}, {"bank_people": 90}):
         with pytest.raises(ValidationError, match=r"lower min_margin|there twice"):
             SynthRecipe.model_validate(given)
 
@@ -67,6 +67,7 @@ def test_flat_people_stand_in_where_they_can(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(plan, ScenePlan)
     assert all(one.feeling.display(t) == 0 for one in plan.people for t in (0.5, 2.5, 4.5))
     assert stage.ignored_by_flat(recipe) == ("posture_share",)
+    assert "cast_size" in stage.ignored_by_flat(recipe.model_copy(update={"cast_size": 20}))
     with pytest.raises(MissingError, match="majority is of avatars"):
         stage.resolved(load_recipe(SynthRecipe, "synth", "argument"))
 
