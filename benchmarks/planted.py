@@ -1,6 +1,6 @@
 """Where does a model look? Labels planted in faces alone, bodies alone, sound alone, or only in the agreement of two senses.
 
-    python benchmarks/planted.py [--n 1500] [--epochs 8] [--recipe cross-attention-tiny --recipe ve-md-heatmap-tiny]
+    python benchmarks/planted.py [--n 2400] [--first 40] [--epochs 8] [--recipe cross-attention-tiny --recipe ve-md-heatmap-tiny]
 
 Groups of 2 to 4 avatars close by, all of one feeling, which shows in one channel only; in the last set picture and sound of
 two groups are put together, and the label is whether they feel the same, so that neither alone tells it. Both senses are
@@ -134,8 +134,11 @@ def figure(outcome: Outcome) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=1500)
+    parser.add_argument("--n", type=int, default=2400)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument(
+        "--first", type=int, default=40, help="epochs of pictures alone, before: seeing takes 1,500 steps"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of training; the groups stay the same")
     parser.add_argument("--recipe", action="append")
     parser.add_argument("--signal", action="append", choices=list(SIGNALS))
@@ -148,7 +151,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             release = released(signal, arguments.n, Path(folder))
             for name in arguments.recipe or ("cross-attention-tiny", "ve-md-heatmap-tiny"):
-                keys = (f"epochs={arguments.epochs}", 'precision="bf16"')
+                keys = (f"epochs={arguments.epochs}", f"video_epochs={arguments.first}", 'precision="bf16"')
                 recipe = load_recipe(TrainRecipe, "train", name, keys)
                 row = told(signal, recipe, release, Path(folder) / "runs" / name, arguments.seed)
                 print(f"| {signal} | `{name}` | {row} |", flush=True)
