@@ -1,6 +1,6 @@
 """Where does a model look? Labels planted in faces alone, bodies alone, sound alone, or only in the agreement of two senses.
 
-    python benchmarks/planted.py [--n 2400] [--first 40] [--epochs 8] [--recipe cross-attention-tiny --recipe ve-md-heatmap-tiny]
+    python benchmarks/planted.py [--n 2400] [--first 40] [--epochs 8] [--recipe cross-attention-tiny ...]
 
 Groups of 2 to 4 avatars close by, all of one feeling, which shows in one channel only; in the last set picture and sound of
 two groups are put together, and the label is whether they feel the same, so that neither alone tells it. Both senses are
