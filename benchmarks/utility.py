@@ -11,15 +11,11 @@ counted and is in nobody's test.
 
 import argparse
 import dataclasses
-import json
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from collage import interval
+from collage import interval, run
 
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import SynthRecipe, load
@@ -43,16 +39,6 @@ MODELS = {
 }
 ALONE = ("--set", "find_duplicates=false")  # drawn places are alike, and would make one group of all casts
 SHARES = (0.6, 0.2)
-
-
-def run(*words: str) -> dict[str, Any]:
-    """What a command says."""
-    command = [sys.executable, "-m", "gerdata.cli", *words, "--json", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"{' '.join(words)}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
 
 
 def sets(*keys: str) -> list[str]:
@@ -97,16 +83,8 @@ def dealt(folder: Path, names: list[str], seed: int) -> None:
 def accuracy(name: str, model: str, epochs: int, seed: int, folder: Path) -> float:
     """Of one model on people not seen, by one protection."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        run(
-            "shard",
-            str(folder / name),
-            "--set",
-            "synthetic_rate=0.0",
-            "--out",
-            f"{place}/release",
-            "--workspace",
-            str(folder),
-        )
+        place_of = ("--out", f"{place}/release", "--workspace", str(folder))
+        run("shard", str(folder / name), "--set", "synthetic_rate=0.0", *place_of)
         keys = sets(*PICTURES, *MODELS[model], f"epochs={epochs}")
         train = ("train", f"{place}/release", "--recipe", model, *keys, "--seed", str(seed), "--threads", "1")
         return float(run(*train, "--out", f"{place}/run")["test"]["accuracy"])
