@@ -136,7 +136,7 @@ def _film(
 
     if shared.slice or shared.finish:
         raise UsageError("--video makes its clips in one process; leave --slice and --finish out")
-    check_clips(out, how, shared.overwrite)
+    check_clips(out, how)
     if shared.dry_run:
         say(shared, "synth", out, f"would write {n} clips → {out}", status="planned", written=n)
         return

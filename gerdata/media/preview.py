@@ -15,9 +15,8 @@ def write_side_by_side(path: Path, films: tuple[Frames, Frames], sound: Audio, f
 
     left, right = (ImageSequenceClip(list(film), fps=fps) for film in films)
     both = clips_array([[left, right]]).with_audio(AudioArrayClip(np.ascontiguousarray(sound.T), fps=SAMPLE_RATE_HZ))
-    with tempfile.TemporaryDirectory(
-        dir=path.parent
-    ) as folder:  # moviepy keeps the sound in a file of its own meanwhile
+    # moviepy keeps the sound in a file of its own meanwhile
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / "preview.mp4"
         both.write_videofile(
             str(made), codec="libx264", audio_fps=SAMPLE_RATE_HZ, audio_codec="aac", temp_audiofile_path=folder, logger=None,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from gerdata.synth.work import group_of
 
 FPS = 25
 LABELS = "labels.csv"
+SCENE = re.compile(r"scene-[0-9]{5,}\.mp4")
 COLUMNS = ("file", "label", "group", "protection", "mark", "plan")
 
 
@@ -48,7 +50,7 @@ def write_clips(
     built. `FingerprintError` where other clips are there, or more; `overwrite` removes them. `UsageError` for frames of odd
     size, which MP4 cannot hold, or a folder that holds anything else.
     """
-    check_clips(folder, recipe, overwrite)
+    check_clips(folder, recipe)
     avatars = folder_of(bank_plan_of(recipe)) if needs_avatars(recipe, given.pictures) else None
     pictures = given.pictures.folder if given.pictures else None
     studio = open_studio(SoundBank(Cache(), given.recordings), avatars, pictures)
@@ -78,14 +80,14 @@ def film_times_s(duration_s: float) -> npt.NDArray[np.float64]:
     return (np.arange(round(duration_s * FPS)) + 0.5) / FPS
 
 
-def check_clips(folder: Path, recipe: SynthRecipe, overwrite: bool) -> None:
+def check_clips(folder: Path, recipe: SynthRecipe) -> None:
     """What can be refused before anything is planned. `UsageError` as `write_clips`."""
     if recipe.frame_px % 2:
         raise UsageError(f"frame_px = {recipe.frame_px}: videos need an even number of pixels")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / LABELS).is_file():
         raise UsageError(f"{folder}: this folder is not empty and holds no clips of gerdata; choose another --out")
-    if (folder / LABELS).is_file() and not overwrite:
-        _marks(folder / LABELS)
+    if (folder / LABELS).is_file():
+        _marks(folder / LABELS)  # nobody else's table is overwritten either
 
 
 def _begin(folder: Path, marks: dict[str, str], overwrite: bool) -> None:
@@ -97,15 +99,20 @@ def _begin(folder: Path, marks: dict[str, str], overwrite: bool) -> None:
     elif labels.is_file():
         before = _marks(labels)
         if not before.items() <= marks.items():
-            is_more = marks.items() <= before.items()
-            what = f"{len(before)} clips, {len(marks)} are asked for now" if is_more else "other scenes than these"
-            raise FingerprintError(f"{folder}: holds {what}; choose another --out, or --overwrite to start anew")
+            raise FingerprintError(
+                f"{folder}: holds {len(before)} clips, not all of them among the {len(marks)} asked for; choose another "
+                "--out, or --overwrite to start anew"
+            )
     make_folder(folder)
 
 
 def _marks(labels: Path) -> dict[str, str]:
+    """The mark of each clip that a table names. `UsageError` where it names others than scenes."""
     try:
         with labels.open(newline="", encoding="utf-8") as file:
-            return {row["file"]: row["mark"] for row in csv.DictReader(file)}
+            marks = {row["file"]: row.get("mark") or "" for row in csv.DictReader(file)}
     except (csv.Error, KeyError, ValueError):
-        raise UsageError(f"{labels}: not a table of gerdata's clips; choose another --out") from None
+        marks = {"": ""}
+    if not all(SCENE.fullmatch(name or "") for name in marks):
+        raise UsageError(f"{labels}: not a table of gerdata's clips; choose another --out")
+    return marks

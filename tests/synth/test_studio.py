@@ -177,6 +177,10 @@ def test_clips_for_viewing_say_what_they_are_and_are_not_mixed_with_others(gerda
     after = tree(tmp_path / "clips")
     assert sorted(after) == sorted(before)
     assert not set(after.values()) & set(before.values())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/labels.csv").write_text("file,label\nparty.mp4,positive\n")
+    refused = gerdata("synth", *words, "--n", 2, "--overwrite", "--out", tmp_path / "mine")
+    assert (refused.code, sorted(tree(tmp_path / "mine"))) == (2, ["labels.csv"])  # a user's own table stays
     ran = gerdata(
         "ingest", tmp_path / "clips", "--labels", tmp_path / "clips/labels.csv", "--workspace", tmp_path, "--json"
     )
