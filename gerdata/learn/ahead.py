@@ -1,16 +1,22 @@
-"""Clips that workers decode while others are learnt from, for splits that do not fit in memory."""
+"""What is read while something else is learnt from: clips that workers decode, for splits that do not fit in memory, and
+batches, for a processor that computes beside this one."""
 
+import contextlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import TypeVar
 
 from gerdata.clip import Audio, Frames
 from gerdata.learn.loader import Loader, Loading
 from gerdata.release import ReleaseDataset
 
-CLIPS = 4  # a task: of 75 frames of 224 x 224 px each they are 45 MB, and there are two tasks a worker, and one
-
 Media = tuple[Frames, Audio]
+Task = TypeVar("Task")
+Read = TypeVar("Read")
+
+CLIPS = 4  # a task: of 75 frames of 224 x 224 px each they are 45 MB, and there are two tasks a worker, and one
 
 
 class Ahead:
@@ -49,3 +55,28 @@ class Ahead:
                     yield self._loader.data.media(rows[k])
                 else:
                     yield frames[k], audio[k, :length]
+
+
+@contextlib.contextmanager
+def in_turn(read: Callable[[Task], Read], tasks: Iterable[Task], ahead: bool) -> Iterator[Iterator[Read]]:
+    """`read` of each task, in order; with `ahead` a thread reads the next one while the last is with the caller.
+
+    A context, which ends the thread where the caller stops early: left to the collector, the thread could be asked to wait for
+    itself.
+    """
+    if not ahead:
+        yield map(read, tasks)
+        return
+    with ThreadPoolExecutor(1, "gerdata-reader") as reader:
+        yield _one_ahead(reader, read, tasks)
+
+
+def _one_ahead(reader: ThreadPoolExecutor, read: Callable[[Task], Read], tasks: Iterable[Task]) -> Iterator[Read]:
+    last: Future[Read] | None = None
+    for task in tasks:
+        coming = reader.submit(read, task)
+        if last is not None:
+            yield last.result()
+        last = coming
+    if last is not None:
+        yield last.result()

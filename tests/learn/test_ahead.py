@@ -2,6 +2,7 @@
 
 import dataclasses
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from toys import write_release
 
 from gerdata.errors import DatasetError
 from gerdata.learn import ahead, data
-from gerdata.learn.ahead import Ahead
+from gerdata.learn import train as training
+from gerdata.learn.ahead import Ahead, in_turn
 from gerdata.learn.batch import Form
 from gerdata.learn.beside import Beside
 from gerdata.learn.data import ReleaseSplit
@@ -134,3 +136,47 @@ def test_sound_that_is_longer_than_the_manifest_says_is_not_cut(
 
 def short(row: Row) -> Row:
     return dataclasses.replace(row, clip=dataclasses.replace(row.clip, duration_s=0.5))
+
+
+def test_the_next_batch_is_read_while_the_last_is_learnt_from() -> None:
+    read: list[int] = []
+    begun = threading.Event()
+
+    def reading(number: int) -> int:
+        read.append(number)
+        if number == 1:
+            begun.set()
+        return number
+
+    with in_turn(reading, range(3), ahead=True) as numbers:
+        assert next(numbers) == 0
+        assert begun.wait(5)
+        assert list(numbers) == [1, 2]
+    read.clear()
+    with in_turn(reading, range(3), ahead=False) as numbers:
+        assert next(numbers) == 0
+        assert read == [0]
+
+
+def test_a_reader_that_is_left_early_ends_and_its_error_is_the_callers() -> None:
+    def reading(number: int) -> int:
+        if number:
+            raise DatasetError(f"clip {number}")
+        return number
+
+    with pytest.raises(DatasetError, match="clip 1"), in_turn(reading, range(3), ahead=True) as numbers:
+        list(numbers)
+    with in_turn(reading, range(3), ahead=True) as numbers:
+        next(numbers)
+    assert not [one for one in threading.enumerate() if one.name.startswith("gerdata-reader")]
+
+
+def test_a_run_that_reads_ahead_is_the_same_bytes(
+    alone: Path, release: Path, told: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, whose own figures differ in their last bits."""
+    torch.set_num_threads(1)  # the reader's own number too, which sums of a spectrum could depend on
+    monkeypatch.setattr(training, "in_turn", lambda read, tasks, ahead: in_turn(read, tasks, ahead=True))
+    train(told, release, tmp_path, seed=1, threads=1)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (alone / name).read_bytes(), name
