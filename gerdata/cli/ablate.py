@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 
 
-@command
+@command_without("seed", "limit", "overwrite")
 def ablate(
     recipe: Annotated[str, typer.Argument(help="An ablate recipe, by name or path.", show_default=False)],
     releases: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say
-from gerdata.cli.options import Work, command
+from gerdata.cli.options import Work, command_without
 from gerdata.errors import DatasetError, FindingError, RejectsError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gerdata.store.dataset import Dataset
 
 
-@command
+@command_without("set")
 def audit(
     dataset: Annotated[
         Path | None, typer.Argument(help="A protected dataset, a release or a run [default: WORKSPACE/protected].")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 from gerdata.errors import RejectsError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class BankShared(Shared):
     colour: Annotated[bool, typer.Option("--colour", help="Keep colour; grey pictures are rejected then.")] = False
 
 
-@command
+@command_without("set", "limit")
 def bank(
     action: Annotated[str, typer.Argument(metavar="build|show", help="What to do.", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="The bank.", show_default=False)],

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 from gerdata.errors import UsageError
 
 
@@ -22,7 +22,7 @@ class Sides(Shared):
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test"
 
 
-@command
+@command_without("set", "limit", "dry_run")
 def compare(
     things: Annotated[
         list[Path] | None,
@@ -64,7 +64,7 @@ def compare(
 
 def _sides(things: list[Path], shared: Sides) -> tuple[list[Path], list[Path], Path | None]:
     """The runs of both sides, and the release where one is named."""
-    from gerdata.learn.run import DONE
+    from gerdata.learn.run import DONE, VIDEO
     from gerdata.store.dataset import HEADER
 
     releases = [path for path in things if (path / HEADER).is_file()]
@@ -79,7 +79,7 @@ def _sides(things: list[Path], shared: Sides) -> tuple[list[Path], list[Path], P
     for given in (runs[:1], runs[1:]) if runs else (shared.a, shared.b):
         found: list[Path] = []
         for path in given:
-            inside = sorted(done.parent for done in path.glob(f"*/{DONE}"))
+            inside = sorted(done.parent for done in path.glob(f"*/{DONE}") if done.parent.name != VIDEO)
             found += [path] if (path / DONE).is_file() or not inside else inside
         sides.append(found)
     return sides[0], sides[1], releases[0] if releases else None

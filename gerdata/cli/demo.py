@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from gerdata.cli.answer import options_of, say
-from gerdata.cli.options import Work, command
+from gerdata.cli.options import Work, command_without
 
 
-@command
+@command_without("set", "limit")
 def demo(
     n: Annotated[int, typer.Option("--n", min=30, help="How many synthetic samples.")] = 300,
     clips: Annotated[int, typer.Option(min=6, help="How many video files.")] = 12,

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from gerdata.cli.answer import say
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 from gerdata.errors import MissingError
 
 NEEDED = (
@@ -36,7 +36,7 @@ EXTRAS = {
 LEAST_FREE_GIB = 2
 
 
-@command
+@command_without("set", "limit")
 def doctor(*, shared: Shared) -> None:
     """Say what this machine has and lacks: packages, codecs, disk, the workspace. Exit 5 where something needed is missing.
 

@@ -1,6 +1,7 @@
 """`gerdata evaluate`."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,13 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gerdata.clip import Structure
     from gerdata.learn.alter import Alteration
     from gerdata.learn.breakdown import Breakdown
     from gerdata.learn.evaluate import Trained
+    from gerdata.learn.learnt_structure import Opened
     from gerdata.learn.outcome import Outcome
     from gerdata.learn.protocol import Protocols
 
@@ -39,9 +44,16 @@ class Ways(Shared):
     structure: Annotated[
         bool, typer.Option("--structure", help="Also what a ve-md run learnt of people, beside mean poses or maps.")
     ] = False
+    private_structure: Annotated[
+        bool, typer.Option("--private-structure", help="Hold it to real people's structure, from the private folder.")
+    ] = False
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Of a run that was trained with vectors of its clips: those of this split.")
+    ] = None
+    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None
 
 
-@command
+@command_without("set", "limit", "dry_run")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run.", show_default=False)],
     release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
@@ -71,16 +83,17 @@ def evaluate(
     from gerdata.store.dataset import the_release
 
     protocol = shared.protocol
-    _check(split, modality, hide, protocol, bool(shared.corrupt or shared.occlude), shared.structure)
+    _check(split, modality, hide, protocol, shared)
     alterations: list[Alteration] = [parse_corruption(one, shared.seed) for one in shared.corrupt]
     alterations += [parse_occlusion(one) for one in shared.occlude]
     where, trained = release or the_release(shared.workspace), load(run)
     seeing = with_structure(trained) if shared.structure else None
-    opened = partial(open_split, trained, run, where, modality=modality, hide=hide)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"modality": modality, "hide": hide, "embeddings": _vectors(shared, trained)}
+    opened: Opened = partial(open_split, trained, run, where, **given)
     chosen = trained.run.selection if protocol == "published" else split or "test"
     data = opened(chosen)
     outcome = ask_split(trained, data)
-    told = break_down(outcome, chosen)
+    told = break_down(outcome, chosen, shared.seed)
     lines = [_headline(told), *(f"  {part.line()}" for part in told.parts)]
     fields: dict[str, Any] = dataclasses.asdict(metrics_of(outcome, chosen)) | {"breakdown": told}
     if protocol:
@@ -92,12 +105,29 @@ def evaluate(
     effects = [effect_of(trained.model, data, outcome, one, shared.seed) for one in alterations]
     lines += [line for one in effects for line in one.lines()]
     if seeing:
-        opened = partial(open_split, seeing, run, where, modality=modality, hide=hide)  # type: ignore[arg-type]
-        fields["structure"] = learnt = learnt_structure(seeing, opened, chosen, shared.seed)
+        opened = partial(open_split, seeing, run, where, **given)
+        known = _known_of_real(where, shared)
+        fields["structure"] = learnt = learnt_structure(seeing, opened, chosen, shared.seed, known)
         lines += learnt.lines()
     if told.whole.is_underpowered:
         note(shared, f"underpowered: {told.whole.groups} groups; the intervals are too narrow")
     say(shared, "evaluate", run, "\n".join(lines), **to_json(fields | {"effects": effects}))
+
+
+def _vectors(shared: Ways, trained: "Trained") -> "Mapping[str, Tensor] | None":
+    from gerdata.learn.beside import vectors_of
+
+    return vectors_of(shared.embeddings, trained.run.identity.recipe.embedding) if shared.embeddings else None
+
+
+def _known_of_real(release: Path, shared: Ways) -> "Mapping[str, Structure]":
+    """What the private folder knows of a release's people, where that was asked for."""
+    from gerdata.learn.private_structure import private_structures
+    from gerdata.store.private import look_private
+
+    if not shared.private_structure:
+        return {}
+    return private_structures(release, look_private(shared.private or shared.workspace / "private"))
 
 
 def _protocols(protocol: str, trained: "Trained", outcome: "Outcome", opened: Any) -> "Protocols":
@@ -121,7 +151,7 @@ def _headline(told: "Breakdown") -> str:
     )
 
 
-def _check(split: str | None, modality: str, hide: str, protocol: str | None, alters: bool, structure: bool) -> None:
+def _check(split: str | None, modality: str, hide: str, protocol: str | None, shared: Ways) -> None:
     for name, value, known in (
         ("split", split, (None, "train", "validation", "test")),
         ("modality", modality, ("both", "video", "audio")),
@@ -130,9 +160,11 @@ def _check(split: str | None, modality: str, hide: str, protocol: str | None, al
     ):
         if value not in known:
             raise UsageError(f"--{name} {value}: expected one of {', '.join(str(one) for one in known if one)}")
-    if hide != "none" and alters:
+    if hide != "none" and (shared.corrupt or shared.occlude):
         raise UsageError("--hide, --corrupt and --occlude all change the clips; take --hide alone")
-    if structure and modality == "audio":
+    if shared.private_structure and not shared.structure:
+        raise UsageError("--private-structure says what --structure is held to; add --structure")
+    if shared.structure and modality == "audio":
         raise UsageError("--structure: people are seen in the picture; leave out --modality audio")
     if split and protocol:
         raise UsageError("--protocol names the split itself; leave out --split")

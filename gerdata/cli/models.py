@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gerdata.cli.answer import say
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 from gerdata.errors import FindingError, GerdataError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ACTIONS = ("list", "pull", "verify")
 
 
-@command
+@command_without("set", "limit")
 def models(
     action: Annotated[str, typer.Argument(metavar="list|pull|verify", help="What to do.", show_default=False)],
     names: Annotated[

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gerdata.errors import GerdataError
+from gerdata.errors import GerdataError, UsageError
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,12 @@ class Work(Shared):
         return self.private or self.workspace / "private"
 
 
-def command(function: Callable[..., Any]) -> Callable[..., None]:
+def command_without(*names: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """As `command`; of shared options for which a command has no use, and which it refuses rather than to seem to obey."""
+    return lambda function: command(function, names)
+
+
+def command(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Callable[..., None]:
     """A command from a function whose last parameter is `shared`; errors become one sentence and an exit code."""
     signature = inspect.signature(function)
     kind = signature.parameters["shared"].annotation
@@ -77,6 +82,7 @@ def command(function: Callable[..., Any]) -> Callable[..., None]:
     def run(**values: Any) -> None:
         shared = kind(**{one.name: values.pop(one.name) for one in dataclasses.fields(kind)})
         try:
+            _refuse(function.__name__, shared, without)
             function(**values, shared=shared)
         except GerdataError as error:
             fail(function.__name__, shared, str(error), error.exit_code)
@@ -87,6 +93,12 @@ def command(function: Callable[..., Any]) -> Callable[..., None]:
     run.__doc__ = function.__doc__
     run.__signature__ = inspect.Signature([*own, *expanded])  # type: ignore[attr-defined]
     return run
+
+
+def _refuse(name: str, shared: Shared, without: tuple[str, ...]) -> None:
+    given = [one for one in without if getattr(shared, one) != getattr(Shared(), one)]
+    if given:
+        raise UsageError(f"--{given[0].replace('_', '-')}: {name} has no use for it; leave it out")
 
 
 def fail(name: str, shared: Shared, sentence: str, code: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Work, command
+from gerdata.cli.options import Work, command_without
 from gerdata.errors import RejectsError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Asked(Work):
     ] = False
 
 
-@command
+@command_without("limit", "dry_run")
 def predict(
     clip: Annotated[Path | None, typer.Argument(help="A video file; none with --submission.")] = None,
     *,

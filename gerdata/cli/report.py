@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from gerdata.cli.answer import say
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 
 
-@command
+@command_without("set", "limit")
 def report(
     root: Annotated[
         Path | None, typer.Argument(metavar="[WORKSPACE]", help="A workspace [default: --workspace].")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, options_of, say, say_plan, say_stage
-from gerdata.cli.options import Work, command
+from gerdata.cli.options import Work, command_without
 from gerdata.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Shards(Work):
     ] = None
 
 
-@command
+@command_without("limit")
 def shard(
     datasets: Annotated[
         list[Path] | None,

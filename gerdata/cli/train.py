@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 
 if TYPE_CHECKING:
     from gerdata.learn.beside import Watch
@@ -31,7 +31,7 @@ class TrainShared(Shared):
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard.")] = False
 
 
-@command
+@command_without("limit")
 def train(
     release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
     recipe: Annotated[str, typer.Option(help="A train recipe, by name or path.")] = "cross-attention-tiny",
@@ -49,7 +49,7 @@ def train(
     from gerdata.engine.progress import Epochs
     from gerdata.learn.beside import board, gather
     from gerdata.learn.run import clear
-    from gerdata.learn.train import train
+    from gerdata.learn.train import checked_splits, train
     from gerdata.recipe import TrainRecipe, load
     from gerdata.store.dataset import Dataset, the_release
 
@@ -61,10 +61,11 @@ def train(
         line = f"would train {recipe} for {how.epochs} epochs on {counts.splits.get('train', 0)} clips → {out}"
         say(shared, "train", out, line, status="planned", read=counts.written)
         return
-    if shared.overwrite:
-        clear(out)
     private = (shared.private or shared.workspace / "private") if shared.private_structure else None
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
+    if shared.overwrite:
+        checked_splits(how, release, shared.seed, beside)  # a run that could not begin leaves the old one alone
+        clear(out)
     watches = [board(out / "tensorboard")] if shared.tensorboard else []
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal
     with Epochs("train", how.epochs, shared.quiet or not is_first, how.first_epochs) as epochs:

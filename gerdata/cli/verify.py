@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from gerdata.cli.answer import say
-from gerdata.cli.options import Shared, command
+from gerdata.cli.options import Shared, command_without
 from gerdata.errors import FindingError
 
 SHOWN = 20
 
 
-@command
+@command_without("set", "limit")
 def verify(
     dataset: Annotated[Path, typer.Argument(help="A dataset or a release.", show_default=False)],
     *,

@@ -44,24 +44,27 @@ class Beside(NamedTuple):
 def gather(release: Path, device: str, private: Path | None, embeddings: Path | None, width: int) -> Beside:
     """What the command line names: `private` a private folder whose structure is a target, `embeddings` a safetensors file
     of vectors of `width` numbers named by the clips' ids. `UsageError` where they, or the device, cannot be meant."""
-    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
-        raise UsageError(f"--device {device}: expected cpu, or cuda where torch finds a GPU")
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if device not in ("cpu", *gpus, *(["cuda"] if gpus else [])):
+        raise UsageError(f"--device {device}: expected cpu, or cuda[:N] where torch finds a GPU; it finds {len(gpus)}")
     beside = Beside(device)
     if private is not None:
         held = look_private(private)
         found = private_structures(release, held)
         beside = beside._replace(structures=found, structures_print=structures_fingerprint(found, held))
     if embeddings is not None:
-        tensors, _ = read_tensors(embeddings)
-        shapes = {tuple(one.shape) for one in tensors.values()}
-        if shapes != {(width,)} or width == 0:
-            raise UsageError(
-                f"--embeddings {embeddings}: expected vectors of the recipe's embedding = {width}, came {shapes}"
-            )
         digest = hashlib.sha256(embeddings.read_bytes()).hexdigest()
-        vectors = {name: one.to(torch.float32) for name, one in tensors.items()}
-        beside = beside._replace(embeddings=vectors, embeddings_print=digest)
+        beside = beside._replace(embeddings=vectors_of(embeddings, width), embeddings_print=digest)
     return beside
+
+
+def vectors_of(file: Path, width: int) -> dict[str, Tensor]:
+    """float32 [width] by the clip's id, of a safetensors file; `UsageError` where they have another width."""
+    tensors, _ = read_tensors(file)
+    shapes = {tuple(one.shape) for one in tensors.values()}
+    if shapes != {(width,)} or width == 0:
+        raise UsageError(f"--embeddings {file}: expected vectors of the recipe's embedding = {width}, came {shapes}")
+    return {name: one.to(torch.float32) for name, one in tensors.items()}
 
 
 def board(folder: Path) -> Watch:

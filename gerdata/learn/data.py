@@ -60,6 +60,7 @@ class ReleaseSplit(Dataset[Item]):
         self.workers = 0  # processes that decode ahead of the one that learns; they change no byte
         self._ahead: Ahead | None = None
         self._decoded: dict[int, tuple[Tensor, Tensor, Audio | None]] = {}
+        self._found: dict[int, Structure] = {}  # of those, in pixels of the model's frames
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,7 +75,7 @@ class ReleaseSplit(Dataset[Item]):
             video,
             audio,
             self.labels[index],
-            self.form.modality != "audio",
+            self.form.modality != "audio" and clip.has_video,
             has_audio,
             sound,
             structure,
@@ -128,13 +129,18 @@ class ReleaseSplit(Dataset[Item]):
 
     def _known(self, index: int) -> tuple[Structure | None, BodyMaps | None]:
         """What is known of a clip's people, in pixels of the model's frames: all, or maps of bodies, or nothing."""
+        if index in self._found:
+            return self._found[index], None
         members, clip = self.header.members, self.rows[index].clip
         structure = self.structures.get(clip.id)
         if structure is None and STRUCTURE in members:
             structure = decode_structure(self._read(index, STRUCTURE))
-        if structure is not None:
-            return rescaled(structure, clip.height_px, clip.width_px, self.form.image_px), None
-        return None, decode_limbs(self._read(index, LIMBS)) if LIMBS in members else None
+        if structure is None:
+            return None, decode_limbs(self._read(index, LIMBS)) if LIMBS in members else None
+        structure = rescaled(structure, clip.height_px, clip.width_px, self.form.image_px)
+        if index in self._decoded:
+            self._found[index] = structure  # a tenth of its frames at most
+        return structure, None
 
     def _read(self, index: int, member: str) -> bytes:
         return bytes(self.source.samples.member(int(self.numbers[index]), member))

@@ -1,6 +1,7 @@
 """Figures of a model on a split, and what a finished run says about one clip."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,9 +51,20 @@ def evaluate(
 
 
 def open_split(
-    trained: Trained, run: Path, release: Path, split: str, modality: Modality = "both", hide: Hide = "none"
+    trained: Trained,
+    run: Path,
+    release: Path,
+    split: str,
+    modality: Modality = "both",
+    hide: Hide = "none",
+    embeddings: Mapping[str, torch.Tensor] | None = None,
 ) -> ReleaseSplit:
-    """The labelled clips of a split in the form of a run; `DatasetError` where the classes are not those of the run."""
+    """The labelled clips of a split in the form of a run; `DatasetError` where the classes are not those of the run, or where
+    it learnt from vectors of its clips and no `embeddings` (by id) come with these."""
+    if trained.run.identity.embeddings and embeddings is None:
+        raise DatasetError(
+            f"{run}: learnt from vectors of its clips, too; expected those of this split: evaluate takes --embeddings FILE"
+        )
     form = trained.form if modality == "both" else _only(trained.form, modality)
     data = ReleaseSplit(release, split, form, hide)
     if data.header.classes != trained.run.identity.classes:
@@ -62,6 +74,7 @@ def open_split(
         )
     if not len(data):
         raise DatasetError(f"{release}: split {split!r} has no labelled clips; nothing can be measured")
+    data.embeddings = embeddings or {}
     return data
 
 
@@ -93,9 +106,16 @@ def model_logits(model: Model, batch: Batch) -> torch.Tensor:
 
 def predict(trained: Trained, frames: Frames | None, audio: Audio | None) -> dict[str, float]:
     """Probability of each class for one clip: `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz; None if missing."""
+    refuse_without_vectors(trained)
     batch = collate([item_of("", frames, audio, trained.form)])
     shares = model_logits(trained.model, batch).softmax(dim=1)[0]
     return dict(zip(trained.run.identity.classes, shares.tolist(), strict=True))
+
+
+def refuse_without_vectors(trained: Trained) -> None:
+    """`DatasetError` for a run that needs more than a clip."""
+    if trained.run.identity.embeddings:
+        raise DatasetError("this run learnt from vectors of its clips, too: of a clip alone it cannot say anything")
 
 
 def item_of(name: str, frames: Frames | None, audio: Audio | None, form: Form) -> Item:

@@ -60,8 +60,8 @@ class LearntStructure:
 
 
 def answers_of(trained: Trained, data: ReleaseSplit) -> Iterator[tuple[list[int], list[Item], Output]]:
-    """Numbers of some clips, the clips, and what a run says of them."""
-    for some in batches(list(range(len(data))), BATCH):
+    """Numbers of some clips that have a picture, the clips, and what a run says of them."""
+    for some in batches([i for i, row in enumerate(data.rows) if row.clip.has_video], BATCH):
         items = [data[i] for i in some]
         with torch.no_grad():
             answer = ask(trained.model, collate(items))

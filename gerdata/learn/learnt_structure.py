@@ -1,10 +1,12 @@
 """What a VE-MD run learnt of people's structure on a split, beside where people of the training clips usually are."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
+from gerdata.clip import Structure
 from gerdata.errors import UsageError
 from gerdata.learn.architecture import check_structure, decoder_of
 from gerdata.learn.data import ReleaseSplit
@@ -31,19 +33,28 @@ def with_structure(trained: Trained) -> Trained:
     return trained._replace(form=dataclasses.replace(trained.form, structure=True))
 
 
-def learnt_structure(trained: Trained, opened: Opened, split: str, seed: int = 0) -> LearntStructure:
-    """Figures of a run on one split; `opened` gives a split in the form of `with_structure`. `DatasetError` where samples
-    hold no structure, or nothing of anybody is known in those of a split that is needed."""
+def learnt_structure(
+    trained: Trained, opened: Opened, split: str, seed: int = 0, private: Mapping[str, Structure] = MappingProxyType({})
+) -> LearntStructure:
+    """Figures of a run on one split; `opened` gives a split in the form of `with_structure`, `private` what is known of real
+    people, by clip, beside what samples hold. `DatasetError` where nothing of anybody is known in a split that is needed."""
+
+    def known(name: str) -> ReleaseSplit:
+        out = opened(name)
+        out.structures = private
+        return out
+
     recipe, selection = trained.run.identity.recipe, trained.run.selection
-    data, training = opened(split), opened("train")
-    check_structure(recipe, data.header.members, data.release)
+    data, training = known(split), known("train")
+    if not private:
+        check_structure(recipe, data.header.members, data.release)
     group = groups_of(row.clip for row in data.rows)
     spread = np.linspace(0, len(training) - 1, min(len(training), MOST_TRAINING_CLIPS)).round().astype(int).tolist()
     if decoder_of(recipe) == "query":
         told = measure_people(trained, data, usual_poses(training, spread, recipe.queries), group, seed)
     else:
         usual = usual_map(training, spread, channels_of(recipe.structure))
-        told = measure_maps(trained, (data, opened(selection)), usual, group, seed)
+        told = measure_maps(trained, (data, known(selection)), usual, group, seed)
     return dataclasses.replace(told, training_clips=len(spread))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, smooth_l1_loss
 
 ADJACENCY_WEIGHT = 0.5  # published
+DEAREST = 1e9  # what a diverged query costs
 
 
 class Matches(NamedTuple):
@@ -68,7 +69,10 @@ def assign(costs: Tensor, is_person: Tensor) -> Matches:
 
     Where there are more people than queries, the dearest people stay without one. Nothing flows back through it.
     """
-    table, there = costs.detach().float().cpu().numpy(), is_person.cpu().numpy()
+    table = (
+        costs.detach().float().nan_to_num(nan=DEAREST).clamp(-DEAREST, DEAREST).cpu().numpy()
+    )  # a loss of NaN stays one
+    there = is_person.cpu().numpy()
     frames, queries, persons = [], [], []
     for n in np.flatnonzero(there.any(axis=1)):
         columns = np.flatnonzero(there[n])

@@ -53,7 +53,7 @@ def group_loss(logits: Tensor, batch: Batch, recipe: TrainRecipe, class_weights:
     wanted = wanted * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
     logs = logits.float().log_softmax(1)
     if recipe.loss == "focal":
-        logs = logs * (1 - logs.exp()) ** recipe.focal_gamma
+        logs = logs * (1 - logs.exp()).clamp(min=1e-6) ** recipe.focal_gamma  # below gamma 1 the slope at 0 is infinite
     return -(wanted * logs * (1 if class_weights is None else class_weights)).sum(1)
 
 

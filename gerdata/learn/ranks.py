@@ -63,8 +63,11 @@ def joined(device: str = "cpu") -> Iterator[Ranks]:
         yield Ranks()
         return
     ours = not distributed.is_initialized()
-    if ours:
-        distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    if ours and device.startswith("cuda"):
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" is then this rank's own
+        distributed.init_process_group("cpu:gloo,cuda:nccl")  # sums of an epoch's losses are on the CPU
+    elif ours:
+        distributed.init_process_group("gloo")
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -4,8 +4,10 @@ Nothing is pickled. Times, hosts and versions are not here: the same release, re
 bytes.
 """
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,7 +22,7 @@ from gerdata.errors import DatasetError, FingerprintError
 from gerdata.learn.architecture import Model
 from gerdata.learn.metrics import Metrics
 from gerdata.recipe import TrainRecipe
-from gerdata.store.commit import write_atomic
+from gerdata.store.commit import locked, write_atomic
 
 BEST, LAST, CURVE, DONE = "model.safetensors", "last.safetensors", "metrics.jsonl", "run.json"
 VIDEO = "video"  # the folder of a first stage, a run of its own
@@ -151,7 +153,13 @@ def resume(run: Path, identity: Identity, learner: Learner) -> Progress:
         return Progress()
     tensors, metadata = read_tensors(run / LAST)
     told = json.loads(metadata["state"])
-    identity.refuse_other(Identity.model_validate(told["identity"]), run)
+    try:
+        before = Identity.model_validate(told["identity"])
+    except ValidationError:
+        raise DatasetError(
+            f"{run / LAST}: of another version of gerdata; go on with that one, or begin anew with --overwrite"
+        ) from None
+    identity.refuse_other(before, run)
     parameters = dict(learner.model.named_parameters())
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
@@ -181,7 +189,23 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def clear(run: Path) -> None:
-    """Remove a run's files, the one that says it is complete first."""
+    """Remove a run's files, the one that says it is complete first. `DatasetError` where another process trains there."""
+    if not run.is_dir():
+        return
+    with held(run):
+        _remove(run)
+
+
+@contextlib.contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Hold a run's folder; `DatasetError` where another process trains there."""
+    with locked(run / DONE) as other:
+        if other is not None:
+            raise DatasetError(f"{run}: process {other.pid} on {other.host} trains here; wait, or choose another")
+        yield
+
+
+def _remove(run: Path) -> None:
     for name in (DONE, LAST, BEST, CURVE):
         (run / name).unlink(missing_ok=True)
         (run / VIDEO / name).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError, UsageError
 from gerdata.learn.alter import SampleReader
 from gerdata.learn.batch import batches, collate
-from gerdata.learn.evaluate import BATCH, Trained, item_of, model_logits
+from gerdata.learn.evaluate import BATCH, Trained, item_of, model_logits, refuse_without_vectors
 from gerdata.manifest import read_rows
 
 HEADING = "Vid_name Label"
@@ -18,6 +18,7 @@ HEADING = "Vid_name Label"
 
 def calls_of(trained: Trained, release: Path, split: str) -> dict[str, str]:
     """The class of every clip of a split, labelled or not, by id. `DatasetError` for an empty split."""
+    refuse_without_vectors(trained)
     read = SampleReader(release)
     rows = read_rows(release / "manifest" / f"{split}.parquet")
     if not rows:

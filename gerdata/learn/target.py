@@ -1,7 +1,7 @@
 """What is known of people's structure, as tensors to learn from: limbs of persons, and maps of limbs.
 
-A frame in which nothing is known of anybody teaches nothing: it is masked, never filled from the frame before. A limb
-whose ends are not both known is masked likewise.
+A frame in which nothing is known of anybody teaches nothing: it is masked, never filled from the frame before. A person's limb
+whose ends are not both known is masked likewise; in a map it is left out.
 """
 
 import dataclasses

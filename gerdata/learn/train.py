@@ -48,10 +48,10 @@ from gerdata.learn.objective import GROUP, LATENT, STRUCTURE, class_weights_of, 
 from gerdata.learn.optimiser import lr_at, lr_of, make_average, make_optimiser
 from gerdata.learn.picture_encoder import PictureEncoder, VisionEncoder
 from gerdata.learn.ranks import Ranks, joined
-from gerdata.learn.run import DONE, VIDEO, Identity, Learner, Progress, Run, load_weights, resume, save_epoch
+from gerdata.learn.run import DONE, VIDEO, Identity, Learner, Progress, Run, held, load_weights, resume, save_epoch
 from gerdata.learn.ve_md import Output as VeMdOutput
 from gerdata.recipe import TrainRecipe
-from gerdata.store.commit import locked, make_folder
+from gerdata.store.commit import make_folder
 
 __all__ = ["Beside", "exact", "lr_at", "read_splits", "train", "train_epoch"]
 
@@ -101,15 +101,16 @@ def train(
     With `video_epochs` the picture branch is trained alone before, as a run of its own in `out/video`, and then frozen, unless
     `video_frozen` says otherwise.
     """
-    check_recipe(recipe)
-    splits = read_splits(recipe, release, seed, beside)
-    check_frames(recipe, splits.train.header.n_frames)
+    splits = checked_splits(recipe, release, seed, beside)
     make_folder(out)
-    if recipe.first_epochs and not (out / DONE).is_file():
-        tell(f"first stage: pictures alone, {recipe.first_epochs} epochs")
-        first = first_stage(recipe)
-        train(first, release, out / VIDEO, seed, tell, threads, beside.of_first_stage(decoder_of(first) != "none"))
-    with joined(beside.device) as ranks, stoppable(out), alone(out, ranks), exact(threads, beside.device):
+    with contextlib.ExitStack() as within:
+        ranks = within.enter_context(joined(beside.device))  # around both stages: torchrun's store names a group once
+        if recipe.first_epochs and not (out / DONE).is_file():
+            tell(f"first stage: pictures alone, {recipe.first_epochs} epochs")
+            first = first_stage(recipe)
+            train(first, release, out / VIDEO, seed, tell, threads, beside.of_first_stage(decoder_of(first) != "none"))
+        for one in (stoppable(out), alone(out, ranks), exact(threads, beside.device)):
+            within.enter_context(one)
         torch.manual_seed(torch_seed(seed, "weights"))
         model = build_model(recipe, len(splits.train.header.classes))
         identity = Identity(
@@ -128,13 +129,25 @@ def train(
             identity.refuse_other(run.identity, out)
             return run
         if recipe.first_epochs:
-            learned = load(out / VIDEO).model
-            if recipe.video_frozen:
-                encoder = freeze_picture(model, learned)
-                splits = splits.through(encoder, with_frames=recipe.architecture == "ve-md")
-            else:
-                take_picture(model, learned)
+            splits = after_first_stage(model, load(out / VIDEO).model.to(beside.device), recipe, splits)
         return fit(model.to(beside.device), splits, identity, out, Onlookers(tell, beside.watch, ranks))
+
+
+def checked_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = Beside()) -> Splits:  # noqa: B008
+    """What a run would read; `RecipeError`, `DatasetError` or `UsageError` where it could not begin."""
+    check_recipe(recipe)
+    splits = read_splits(recipe, release, seed, beside)
+    check_frames(recipe, splits.train.header.n_frames)
+    return splits
+
+
+def after_first_stage(model: Model, learned: Model, recipe: TrainRecipe, splits: Splits) -> Splits:
+    """A model with the pictures of its first stage, and the splits as it then sees them: through a frozen encoder, or as they
+    are."""
+    if not recipe.video_frozen:
+        take_picture(model, learned)
+        return splits
+    return splits.through(freeze_picture(model, learned), with_frames=recipe.architecture == "ve-md")
 
 
 def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: Onlookers) -> Run:
@@ -204,6 +217,8 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
     for split in splits.used():
         split.embeddings, split.workers = beside.embeddings, beside.workers
     training.structures = beside.structures
+    if beside.embeddings and not any(row.clip.id in beside.embeddings for row in training.rows):
+        raise DatasetError(f"{release}: none of the vectors is named by the id of one of its training clips")
     if beside.structures and not any(row.clip.id in beside.structures for row in training.rows):
         raise DatasetError(
             f"{release}: the private folder holds no structure of its clips; its name and key made their names"
@@ -263,6 +278,8 @@ def train_epoch(
                 total += torch.tensor([parts[name].item() * n if name in parts else 0.0 for name in PARTS])
             step_weights(learner, recipe, lr, ranks)
     ranks.average_buffers(learner.model)
+    if learner.average is not None:
+        ranks.average_buffers(learner.average)
     means = dict(zip(PARTS, (ranks.sum(total) / len(data)).tolist(), strict=True))
     told = {"train_loss": sum(means.values()), "lr": lr}
     if recipe.architecture == "ve-md":
@@ -356,16 +373,9 @@ def exact(threads: int, device: str = "cpu") -> Iterator[None]:
             torch.use_deterministic_algorithms(before[1])
 
 
-@contextlib.contextmanager
-def alone(out: Path, ranks: Ranks) -> Iterator[None]:
-    """Hold the run's folder; `DatasetError` where another process trains there. The first of several ranks holds it for all."""
-    if ranks.rank:
-        yield
-        return
-    with locked(out / DONE) as other:
-        if other is not None:
-            raise DatasetError(f"{out}: process {other.pid} on {other.host} trains here; wait, or choose another")
-        yield
+def alone(out: Path, ranks: Ranks) -> contextlib.AbstractContextManager[None]:
+    """Hold the run's folder; the first of several ranks holds it for all."""
+    return contextlib.nullcontext() if ranks.rank else held(out)
 
 
 @contextlib.contextmanager

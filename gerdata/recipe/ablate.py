@@ -62,7 +62,11 @@ class AblateRecipe(Recipe):
         if any(not isinstance(values, list) or not values for values in self.grid.values()):
             raise ValueError("grid: expected a list of values for each key")
         for name, told in self.cells.items():
-            start = told.get("start", "")
+            start, steps = told.get("start", ""), told.get("steps", 0)
+            if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
+                raise ValueError(f"cells.{name}.steps: expected a whole number of 0 or more, came {steps!r}")
+            if not isinstance(start, str):
+                raise ValueError(f"cells.{name}.start: expected the name of a cell, came {start!r}")
             if start and (start not in self.cells or self.cells[start].get("start")):
                 raise ValueError(f"cells.{name}.start: expected a cell that starts from none, came {start!r}")
         return self

@@ -117,8 +117,8 @@ class TrainRecipe(Recipe):
 
     @property
     def first_epochs(self) -> int:
-        """Epochs of a first stage: none where no picture is seen."""
-        return 0 if self.modality == "audio" else self.video_epochs
+        """Epochs of a first stage: none where no picture is seen, or nothing else."""
+        return 0 if self.modality == "audio" or self.architecture == "video" else self.video_epochs
 
     @field_validator("augment", mode="before")
     @classmethod

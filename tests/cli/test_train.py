@@ -54,6 +54,8 @@ def test_evaluate_report_and_doctor_answer_in_json(gerdata: Gerdata, workspace: 
     hidden = gerdata("evaluate", trained["out"], "--workspace", workspace, "--json", "--hide", "heads-and-sound")
     assert json.loads(hidden.out)["clips"] == told["clips"]
     assert gerdata("evaluate", trained["out"], "--workspace", workspace, "--split", "dev").code == 2
+    alone = gerdata("evaluate", trained["out"], "--workspace", workspace, "--private-structure")
+    assert (alone.code, "add --structure" in alone.err) == (2, True)
     assert told["breakdown"]["whole"]["accuracy"]["value"] == told["accuracy"]
     page = json.loads(gerdata("report", workspace, "--json").out)["out"]
     text = Path(page).read_text()
@@ -176,3 +178,18 @@ def test_the_demo_runs_every_stage_on_clips_it_makes(gerdata: Gerdata, tmp_path:
     assert Path(told["report"]).is_file()
     for name in ("ingested", "protected", "synth", "shards/mixed", "shards/synthetic"):
         assert gerdata("verify", tmp_path / name, "--quiet").code == 0
+
+
+def test_a_run_that_could_not_begin_leaves_the_old_one_alone(gerdata: Gerdata, workspace: Path, trained: dict) -> None:
+    before = tree(Path(trained["out"]))
+    for words in (("--device", "cuda:99"), ("--set", "segment_s=0.11", "--set", "hop=1024"), ("--private-structure",)):
+        ran = gerdata("train", "--workspace", workspace, "--overwrite", "--quiet", *TINY, *words)
+        assert ran.code != 0
+        assert tree(Path(trained["out"])) == before
+
+
+def test_a_first_stage_is_no_run_to_compare(gerdata: Gerdata, workspace: Path, trained: dict, tmp_path: Path) -> None:
+    shutil.copytree(trained["out"], tmp_path / "half" / "video")
+    ran = gerdata("compare", trained["out"], tmp_path / "half", "--workspace", workspace)
+    assert ran.code == 1
+    assert "expected a finished run" in ran.err

@@ -185,6 +185,9 @@ def test_what_cannot_be_ablated_is_refused(mixed: Path, base: str, tmp_path: Pat
         {"cells": {"a": {}}, "reference": "b"},
         {"cells": {"A b": {}}, "reference": "A b"},
         {"cells": {"a": {"start": "c"}}, "reference": "a"},
+        {"cells": {"a": {"start": ["a"]}}, "reference": "a"},
+        {"cells": {"a": {"steps": "many"}}, "reference": "a"},
+        {"cells": {"a": {"steps": -1}}, "reference": "a"},
         {"grid": {"lr": []}},
         {"seeds": []},
     ):

@@ -10,13 +10,18 @@ from safetensors.torch import save_file
 
 from gerdata.clip import Structure
 from gerdata.errors import DatasetError, MissingError, UsageError
-from gerdata.learn.beside import Beside, board, gather
+from gerdata.learn.batch import Form
+from gerdata.learn.beside import Beside, board, gather, vectors_of
+from gerdata.learn.data import ReleaseSplit
+from gerdata.learn.evaluate import load, measure_split, open_split, predict
 from gerdata.learn.run import Run
 from gerdata.learn.train import read_splits, train
 from gerdata.recipe import TrainRecipe
 from gerdata.store.members import encode_structure
 from gerdata.store.private import open_private
 from gerdata.store.structures import COLUMN, as_text
+
+FORM = Form(32, 32, 2, 0.5, "both")
 
 
 def person(value: float) -> Structure:
@@ -101,8 +106,9 @@ def test_vectors_come_from_safetensors_of_the_recipes_width(release: Path, tmp_p
 
 
 def test_a_device_that_is_not_there_is_a_usage_error(release: Path) -> None:
-    with pytest.raises(UsageError, match="--device tpu"):
-        gather(release, "tpu", None, None, 0)
+    for device in ("tpu", "cuda:99", "cudafoo"):
+        with pytest.raises(UsageError, match=f"--device {device}"):
+            gather(release, device, None, None, 0)
 
 
 def test_a_board_is_told_of_every_epoch(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
@@ -120,3 +126,24 @@ def test_figures_are_written_for_tensorboard_where_it_is_there(tmp_path: Path) -
         return
     board(tmp_path)(1, {"train_loss": 0.5})
     assert any(b"train_loss" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_a_run_that_learnt_from_vectors_is_asked_with_them(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    told = {"architecture": "ve-md", "latent": 4, "embedding": 4, "epochs": 1, "decoder": "none"}
+    names = [
+        row.clip.id for split in ("train", "validation", "test") for row in ReleaseSplit(release, split, FORM).rows
+    ]
+    save_file({name: torch.randn(4) for name in names}, tmp_path / "v.safetensors")
+    beside = gather(release, "cpu", None, tmp_path / "v.safetensors", 4)
+    run = train(recipe.model_copy(update=told), release, tmp_path / "run", 0, threads=1, beside=beside)
+    trained = load(tmp_path / "run")
+    with pytest.raises(DatasetError, match="--embeddings"):
+        open_split(trained, tmp_path / "run", release, "test")
+    with pytest.raises(DatasetError, match="vectors"):
+        predict(trained, None, np.zeros(16000, np.float32))
+    vectors = vectors_of(tmp_path / "v.safetensors", 4)
+    asked = measure_split(trained.model, open_split(trained, tmp_path / "run", release, "test", embeddings=vectors))
+    assert run.test is not None
+    assert asked.confusion == run.test.confusion
+    with pytest.raises(DatasetError, match="named by the id"):
+        read_splits(recipe, release, 0, beside._replace(embeddings={"other": torch.zeros(4)}))

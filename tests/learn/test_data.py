@@ -43,6 +43,16 @@ def test_a_clip_without_sound_says_so(release: Path) -> None:
     assert not ReleaseSplit(release, "train", FORM)[4].has_audio
 
 
+def test_a_clip_without_pictures_says_so(make_release, tmp_path: Path) -> None:
+    """Its frames are black: no picture of anything."""
+    release = make_release(tmp_path / "r", {"train": 2})
+    rows = read_rows(release / "manifest" / "train.parquet")
+    blind = dataclasses.replace(rows[0], clip=dataclasses.replace(rows[0].clip, has_video=False))
+    write_rows(release / "manifest" / "train.parquet", [blind, *rows[1:]], MANIFEST_SCHEMA)
+    split = ReleaseSplit(release, "train", FORM)
+    assert [split[i].has_video for i in range(2)] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("modality", "has"), [("both", (True, True)), ("video", (True, False)), ("audio", (False, True))]
 )

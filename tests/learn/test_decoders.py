@@ -87,6 +87,16 @@ def test_an_assignment_is_scipys_of_each_frame_alone(queries: int, persons: int)
         assert mine == set(zip(rows.tolist(), columns[picked].tolist(), strict=True))
 
 
+def test_queries_that_diverged_are_assigned_so_that_their_loss_is_told_of() -> None:
+    costs = torch.tensor([[[math.nan, 1.0], [math.inf, 0.5], [-math.inf, 0.2]]])
+    found = assign(costs, torch.ones(1, 2, dtype=torch.bool))
+    assert sorted(found.person.tolist()) == [0, 1]
+    assert found.query.tolist() != [0, 1]
+    said, people, is_known = said_and_true()
+    loss = query_loss(said._replace(limbs=said.limbs * math.nan), people, is_known, MEETS)
+    assert loss.isnan().any()
+
+
 def test_a_batch_without_anybody_has_no_pairs_and_no_loss() -> None:
     said, people, is_known = said_and_true()
     nobody = torch.zeros_like(is_known)

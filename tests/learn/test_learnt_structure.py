@@ -1,6 +1,7 @@
 """What a run learnt of people: figures of one who knows, of one who says the baseline, and of maps beside numpy's own."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,11 @@ def run(release: Path, recipe: TrainRecipe, tmp_path_factory: pytest.TempPathFac
     return of
 
 
-def measured(run: Path, release: Path, split: str = "test") -> LearntStructure:
+def measured(
+    run: Path, release: Path, split: str = "test", private: Mapping[str, Structure] | None = None
+) -> LearntStructure:
     trained = with_structure(load(run))
-    return learnt_structure(trained, lambda name: open_split(trained, run, release, name), split)
+    return learnt_structure(trained, lambda name: open_split(trained, run, release, name), split, private=private or {})
 
 
 def says(monkeypatch: pytest.MonkeyPatch, of: Callable[[Batch], dict[str, Any]]) -> None:
@@ -187,3 +190,24 @@ def test_where_no_face_is_known_no_map_of_faces_is_measured(run: Callable[..., P
     assert np.isfinite(value["correlation", "bodies"])
     with pytest.raises(DatasetError, match="nothing of anybody"):
         measured(run("heatmap", "face"), release)
+
+
+def test_what_the_private_folder_knows_is_the_truth_where_it_is_asked_for(
+    run: Callable[..., Path], release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run("heatmap")
+    trained = with_structure(load(path))
+    others: dict[str, Structure] = {}
+    for name in ("train", "validation", "test"):
+        data = ReleaseSplit(release, name, trained.form)
+        for i, row in enumerate(data.rows):
+            structure = data[i].structure
+            assert structure is not None
+            others[row.clip.id] = dataclasses.replace(structure, bodies=structure.bodies[:, :, ::-1].copy())
+    maps = {name: make_targets([Known(40, 3, one, None)], True).maps[0, :, :18] for name, one in others.items()}
+    says(monkeypatch, lambda batch: {"heatmaps": logit(torch.cat([maps[name] for name in batch.ids]))[:, None]})
+    told = measured(path, release, private=others).figures[0].model.value
+    assert told > 0.95
+    assert measured(path, release).figures[0].model.value < told - 0.1
+    with pytest.raises(DatasetError, match="nothing of anybody"):
+        measured(run("heatmap", "face"), release, private=others)

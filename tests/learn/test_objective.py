@@ -54,3 +54,10 @@ def test_class_weights_make_classes_weigh_the_same_and_have_mean_one_over_clips(
     assert by_class == pytest.approx([10 / 3] * 3)
     assert weights[3].item() == 0  # no clip has it
     assert class_weights_of(labels, 4, TrainRecipe()) is None
+
+
+def test_a_focal_loss_has_a_slope_where_a_model_is_sure() -> None:
+    """(1 - p) ** gamma has none at p = 1 for gamma below 1."""
+    sure = torch.tensor([[200.0, 0.0, 0.0]] * 4, requires_grad=True)
+    group_loss(sure, batch((None,) * 4), TrainRecipe(loss="focal", focal_gamma=0.5), None).sum().backward()
+    assert torch.isfinite(sure.grad).all()

@@ -252,3 +252,45 @@ def test_vectors_beside_a_release_are_learnt_from(
     told = train(recipe, release, tmp_path / "with", 0, threads=1, beside=beside)
     assert told.best.accuracy > 0.9
     assert told.identity.embeddings == "x"
+
+
+def test_two_stages_under_torchrun_are_one_run(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    """Its store outlives a group of ranks, so both stages must be of one group."""
+    recipe = changed(recipe, epochs=1, video_epochs=1, video_frozen=True, ema=0.5, patience=1)
+    (tmp_path / "r.toml").write_text(
+        "".join(
+            f"{key} = {json.dumps(value)}\n"
+            for key, value in recipe.model_dump(exclude={"augment"}).items()
+            if value is not None
+        )
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "gerdata.cli",
+    ]
+    words += [
+        "train",
+        str(release),
+        "--recipe",
+        str(tmp_path / "r.toml"),
+        "--out",
+        str(tmp_path / "run"),
+        "--threads",
+        "1",
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for run in (tmp_path / "run", tmp_path / "run" / "video"):
+        assert Run.read(run).clips["train"] == 27
+
+
+def test_pictures_alone_have_no_stage_before(recipe: TrainRecipe) -> None:
+    assert changed(recipe, architecture="video", video_epochs=3).first_epochs == 0
+    assert changed(recipe, modality="audio", video_epochs=3).first_epochs == 0
+    assert changed(recipe, video_epochs=3).first_epochs == 3
