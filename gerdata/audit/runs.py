@@ -18,7 +18,7 @@ from gerdata.audit.relink import enough, relink
 from gerdata.chance import digest_of
 from gerdata.errors import DatasetError
 from gerdata.learn.architecture import Model, build_model
-from gerdata.learn.data import ReleaseSplit, release_fingerprint
+from gerdata.learn.data import ReleaseSplit, read_header, release_fingerprint
 from gerdata.learn.evaluate import Trained, load, open_split
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.run import DONE, Run
@@ -41,6 +41,7 @@ def inquire_run(
     run: Path, release: Path, known: dict[str, Person], private: Private | None, seed: int
 ) -> AuditDocument:
     """All attacks on a run. `DatasetError` where `release` is not the one that it was trained on, or has no test split."""
+    read_header(release)
     trained = load(run)
     if release_fingerprint(release) != trained.run.identity.release:
         raise DatasetError(f"{release}: the run at {run} was trained on another release; name that one")

@@ -31,7 +31,7 @@ def ablate(
 
     Example: gerdata ablate modality workspace/shards/spring --set seeds=[0,1]
     """
-    from gerdata.learn.ablate import ablate, cells_of
+    from gerdata.learn.ablate import ablate, cells_of, check_ablation
     from gerdata.recipe import AblateRecipe, load
     from gerdata.report.chart import chart_of
     from gerdata.store.commit import make_folder, write_atomic
@@ -40,6 +40,7 @@ def ablate(
     how = load(AblateRecipe, "ablate", recipe, tuple(shared.set))
     where = releases or [the_release(shared.workspace)]
     out = shared.out or shared.workspace / "ablations" / Path(recipe).stem
+    check_ablation(how, where)
     cells = [cell.name for cell, _ in cells_of(how, where)]
     if shared.dry_run:
         line = f"would train {len(cells)} cells with {len(how.seeds)} seeds: {'; '.join(cells)} → {out}"

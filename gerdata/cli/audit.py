@@ -13,16 +13,17 @@ from gerdata.errors import DatasetError, FindingError, RejectsError, UsageError
 if TYPE_CHECKING:
     from gerdata.store.audits import AuditDocument
     from gerdata.store.dataset import Dataset
+    from gerdata.store.private import Private
 
 
 @command_without("set")
 def audit(
     dataset: Annotated[
-        Path | None, typer.Argument(help="A protected dataset, a release or a run [default: WORKSPACE/protected].")
+        Path | None, typer.Argument(help="A protected dataset, a release or a run (default: WORKSPACE/protected).")
     ] = None,
     release: Annotated[
         Path | None,
-        typer.Option(help="Of a run: the release that it was trained on [default: the one of the workspace]."),
+        typer.Option(help="Of a run: the release that it was trained on (default: the one of the workspace)."),
     ] = None,
     identities: Annotated[
         Path | None,
@@ -55,7 +56,6 @@ def audit(
     from gerdata.audit.inquiry import inquire, inquire_shortcuts, need_models
     from gerdata.audit.known import read_identities
     from gerdata.store.dataset import Dataset
-    from gerdata.store.private import look_private
 
     if dataset is not None and (dataset / "run.json").is_file():
         if shortcuts or beside:
@@ -68,7 +68,7 @@ def audit(
         raise UsageError(
             "--shortcuts attacks nobody; leave out --identities and --beside, or run the attacks on their own"
         )
-    private = look_private(shared.private_root) if shared.private_root.is_dir() and not shortcuts else None
+    private = None if shortcuts else _private(shared)
     evidence = Evidence.of(Dataset(dataset or shared.workspace / "protected"), private, shared.limit)
     other = Evidence.of(Dataset(beside), private) if beside else None
     known = read_identities(identities) if identities else {}
@@ -86,19 +86,31 @@ def audit(
     _tell(shared, evidence.dataset, document, folder, is_skewed)
 
 
+def _private(shared: Work) -> "Private | None":
+    """The private folder, where there is one; one that is named must be there."""
+    from gerdata.store.private import look_private
+
+    if shared.private is not None and not shared.private.is_dir():
+        raise UsageError(f"--private {shared.private}: no such folder; name the one that ingest and protect wrote to")
+    return look_private(shared.private_root) if shared.private_root.is_dir() else None
+
+
 def _audit_run(shared: Work, run: Path, release: Path | None, identities: Path | None) -> None:
     from gerdata.audit.known import read_identities
     from gerdata.audit.runs import inquire_run
+    from gerdata.learn.data import read_header
     from gerdata.store.audits import write_audit
     from gerdata.store.dataset import the_release
-    from gerdata.store.private import look_private
 
+    if shared.limit:
+        raise UsageError("--limit: a run is attacked with all clips that it was trained on; leave it out")
     where, folder = release or the_release(shared.workspace), shared.out or shared.workspace / "audits"
+    read_header(where)
+    known = read_identities(identities) if identities else {}
+    private = _private(shared)
     if shared.dry_run:
         say(shared, "audit", folder, f"would attack {run} by clips of {where} → {folder}", status="planned")
         return
-    known = read_identities(identities) if identities else {}
-    private = look_private(shared.private_root) if shared.private_root.is_dir() else None
     document = inquire_run(run, where, known, private, shared.seed)
     _say_document(shared, document, document, write_audit(document, folder), False)
 

@@ -72,8 +72,11 @@ def _sides(things: list[Path], shared: Sides) -> tuple[list[Path], list[Path], P
     if len(releases) > 1:
         raise UsageError(f"{', '.join(map(str, releases))}: expected one release at most")
     if bool(runs) == bool(shared.a or shared.b) or (runs and len(runs) != 2) or bool(shared.a) != bool(shared.b):
+        odd = [str(path) for path in runs if not path.is_dir()]
         raise UsageError(
-            f"expected two runs, or --a and --b; came {len(runs)} runs, {len(shared.a)} --a, {len(shared.b)} --b"
+            f"{', '.join(odd)}: no such folder"
+            if odd
+            else f"expected two runs, or --a and --b; came {len(runs)} runs, {len(shared.a)} --a, {len(shared.b)} --b"
         )
     sides = []
     for given in (runs[:1], runs[1:]) if runs else (shared.a, shared.b):

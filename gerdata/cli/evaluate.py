@@ -50,13 +50,13 @@ class Ways(Shared):
     embeddings: Annotated[
         Path | None, typer.Option(help="Of a run that was trained with vectors of its clips: those of this split.")
     ] = None
-    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None
+    private: Annotated[Path | None, typer.Option(help="The private folder (default: WORKSPACE/private).")] = None
 
 
 @command_without("set", "limit", "dry_run")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run.", show_default=False)],
-    release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
+    release: Annotated[Path | None, typer.Argument(help="A release (default: the one of the workspace).")] = None,
     split: Annotated[
         str | None, typer.Option(help="train, validation or test (default: as the protocol says, else test).")
     ] = None,
@@ -79,6 +79,7 @@ def evaluate(
     from gerdata.learn.learnt_structure import learnt_structure, with_structure
     from gerdata.learn.occlude import parse_occlusion
     from gerdata.learn.outcome import metrics_of
+    from gerdata.learn.private_structure import refuse_strangers
     from gerdata.learn.protocol import OPTIMISTIC
     from gerdata.store.dataset import the_release
 
@@ -91,7 +92,9 @@ def evaluate(
     given: dict[str, Any] = {"modality": modality, "hide": hide, "embeddings": _vectors(shared, trained)}
     opened: Opened = partial(open_split, trained, run, where, **given)
     chosen = trained.run.selection if protocol == "published" else split or "test"
-    data = opened(chosen)
+    data, known = opened(chosen), _known_of_real(where, shared)
+    if shared.private_structure:
+        refuse_strangers(where, (row.clip.id for row in data.rows), known)
     outcome = ask_split(trained, data)
     told = break_down(outcome, chosen, shared.seed)
     lines = [_headline(told), *(f"  {part.line()}" for part in told.parts)]
@@ -106,7 +109,6 @@ def evaluate(
     lines += [line for one in effects for line in one.lines()]
     if seeing:
         opened = partial(open_split, seeing, run, where, **given)
-        known = _known_of_real(where, shared)
         fields["structure"] = learnt = learnt_structure(seeing, opened, chosen, shared.seed, known)
         lines += learnt.lines()
     if told.whole.is_underpowered:

@@ -41,9 +41,9 @@ class Shared:
 class Work(Shared):
     """What every stage understands."""
 
-    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None
+    private: Annotated[Path | None, typer.Option(help="The private folder (default: WORKSPACE/private).")] = None
     key: Annotated[Path | None, typer.Option(help="An earlier pseudonym key, for the earlier names.")] = None
-    workers: Annotated[int | None, typer.Option(min=1, help="How many parts at a time [default: one a core].")] = None
+    workers: Annotated[int | None, typer.Option(min=1, help="How many parts at a time (default: one a core).")] = None
     engine: Annotated[str, typer.Option(help="local or ray.")] = "local"
     slice: Annotated[str | None, typer.Option(metavar="I/N", help="Make only the I-th of N slices of the parts.")] = (
         None

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Asked(Work):
     """What `predict` understands beside the options of every stage."""
 
-    run: Annotated[Path | None, typer.Option(help="A finished run [default: the one of the workspace].")] = None
+    run: Annotated[Path | None, typer.Option(help="A finished run (default: the one of the workspace).")] = None
     recipe: Annotated[
-        str | None, typer.Option(help="A protect recipe [default: the one that the run's data went through].")
+        str | None, typer.Option(help="A protect recipe (default: the one that the run's data went through).")
     ] = None
     accept_raw: Annotated[
         bool, typer.Option("--accept-raw", help="Let the model see faces and voices as they are.")
@@ -103,6 +103,8 @@ def _submit(shared: Asked, trained: "Trained") -> None:
 
 
 def _line(told: "Prediction") -> str:
+    if told.duration_s == 0:  # no media at all
+        return f"no prediction ({told.reason})"
     stretch = f"{told.start_s:.1f}-{told.start_s + told.duration_s:.1f} s"
     if told.probabilities is None:
         return f"{stretch}: no prediction ({told.reason})"

@@ -11,7 +11,7 @@ from gerdata.cli.options import Work, command
 
 @command
 def protect(
-    dataset: Annotated[Path | None, typer.Argument(help="An ingested dataset [default: WORKSPACE/ingested].")] = None,
+    dataset: Annotated[Path | None, typer.Argument(help="An ingested dataset (default: WORKSPACE/ingested).")] = None,
     recipe: Annotated[str, typer.Option(help="A protect recipe, by name or path.")] = "remove",
     accept_raw: Annotated[
         bool, typer.Option("--accept-raw", help="Run a recipe that leaves faces or voices as they are.")

@@ -12,7 +12,7 @@ from gerdata.cli.options import Shared, command_without
 @command_without("set", "limit")
 def report(
     root: Annotated[
-        Path | None, typer.Argument(metavar="[WORKSPACE]", help="A workspace [default: --workspace].")
+        Path | None, typer.Argument(metavar="[WORKSPACE]", help="A workspace (default: --workspace).")
     ] = None,
     *,
     shared: Shared,

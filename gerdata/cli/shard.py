@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Shards(Work):
     """What `shard` understands beside what every stage does."""
 
-    form: Annotated[str | None, typer.Option("--format", help="webdataset or parquet [default: the recipe's].")] = None
+    form: Annotated[str | None, typer.Option("--format", help="webdataset or parquet (default: the recipe's).")] = None
     min_shards: Annotated[int | None, typer.Option(min=1, help="At least so many a split: ranks x workers.")] = None
     drop_groups: Annotated[bool, typer.Option("--drop-groups", help="Every sample is a group of its own.")] = False
     media_free: Annotated[bool, typer.Option("--media-free", help="Rows, plans and recipes without any media.")] = False
@@ -32,7 +32,7 @@ class Shards(Work):
         bool, typer.Option("--reindex", help="Index WebDataset tars of others, for reading at random; copies nothing.")
     ] = False
     date: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM-DD", help="For the card [default: SOURCE_DATE_EPOCH's, else none].")
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="For the card (default: SOURCE_DATE_EPOCH's, else none).")
     ] = None
 
 
@@ -40,14 +40,14 @@ class Shards(Work):
 def shard(
     datasets: Annotated[
         list[Path] | None,
-        typer.Argument(help="Protected and synthetic datasets [default: those of the workspace].", show_default=False),
+        typer.Argument(help="Protected and synthetic datasets (default: those of the workspace).", show_default=False),
     ] = None,
     recipe: Annotated[str, typer.Option(help="A shard recipe, by name or path.")] = "webdataset",
     release: Annotated[
         str, typer.Option(help="The name of the release; a new name gives all samples new names.")
     ] = "release",
     synthetic_rate: Annotated[
-        float | None, typer.Option(help="Share of synthetic samples in train, in [0, 1) [default: the recipe's].")
+        float | None, typer.Option(help="Share of synthetic samples in train, in [0, 1) (default: the recipe's).")
     ] = None,
     *,
     shared: Shards,

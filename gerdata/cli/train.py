@@ -24,7 +24,7 @@ class TrainShared(Shared):
     private_structure: Annotated[
         bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")
     ] = False
-    private: Annotated[Path | None, typer.Option(help="The private folder [default: WORKSPACE/private].")] = None
+    private: Annotated[Path | None, typer.Option(help="The private folder (default: WORKSPACE/private).")] = None
     embeddings: Annotated[
         Path | None, typer.Option(help="A safetensors file with a vector for each clip, by id: of its text, say.")
     ] = None
@@ -33,7 +33,7 @@ class TrainShared(Shared):
 
 @command_without("limit")
 def train(
-    release: Annotated[Path | None, typer.Argument(help="A release [default: the one of the workspace].")] = None,
+    release: Annotated[Path | None, typer.Argument(help="A release (default: the one of the workspace).")] = None,
     recipe: Annotated[str, typer.Option(help="A train recipe, by name or path.")] = "cross-attention-tiny",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of what makes a run the same.")] = 2,
     *,
@@ -51,20 +51,22 @@ def train(
     from gerdata.learn.run import clear
     from gerdata.learn.train import checked_splits, train
     from gerdata.recipe import TrainRecipe, load
-    from gerdata.store.dataset import Dataset, the_release
+    from gerdata.store.dataset import the_release
 
     how = load(TrainRecipe, "train", recipe, tuple(shared.set))
     release = release or the_release(shared.workspace)
     out = shared.out or shared.workspace / "runs" / Path(recipe).stem
-    counts = Dataset(release).header().counts
-    if shared.dry_run:
-        line = f"would train {recipe} for {how.epochs} epochs on {counts.splits.get('train', 0)} clips → {out}"
-        say(shared, "train", out, line, status="planned", read=counts.written)
-        return
     private = (shared.private or shared.workspace / "private") if shared.private_structure else None
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
+    if shared.dry_run or shared.overwrite:
+        splits = checked_splits(
+            how, release, shared.seed, beside
+        )  # a run that could not begin leaves the old one alone
+    if shared.dry_run:
+        line = f"would train {recipe} for {how.epochs} epochs on {len(splits.train)} clips → {out}"
+        say(shared, "train", out, line, status="planned", read=sum(len(one) for one in splits.used()))
+        return
     if shared.overwrite:
-        checked_splits(how, release, shared.seed, beside)  # a run that could not begin leaves the old one alone
         clear(out)
     watches = [board(out / "tensorboard")] if shared.tensorboard else []
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal

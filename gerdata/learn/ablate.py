@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from gerdata.errors import DatasetError, RecipeError
-from gerdata.learn.architecture import build_model, check_recipe
+from gerdata.learn.architecture import build_model
 from gerdata.learn.bootstrap import Estimate
 from gerdata.learn.compare import Comparison, compare, over_runs, p_told, signed
 from gerdata.learn.data import read_header, release_fingerprint
@@ -22,7 +22,7 @@ from gerdata.learn.metrics import DataKind
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
 from gerdata.learn.run import BEST, DONE, Identity, Run, load_weights
-from gerdata.learn.train import Onlookers, Tell, alone, exact, fit, read_splits, stoppable, torch_seed, train
+from gerdata.learn.train import Onlookers, Tell, alone, checked_splits, exact, fit, stoppable, torch_seed, train
 from gerdata.learn.view import make_view
 from gerdata.manifest import read_rows
 from gerdata.recipe import AblateRecipe, Cell, TrainRecipe
@@ -98,10 +98,13 @@ def ablate(
 ) -> Ablation:
     """Train what is missing, and measure all. `RecipeError` for several releases where the recipe takes one; `DatasetError`
     where it needs real clips and there are none."""
-    _check(how, releases)
+    check_ablation(how, releases)
     told: dict[str, list[Outcome]] = {}
     places: dict[str, list[Place]] = {}
     cells = cells_of(how, releases)
+    for cell, release in cells:  # what cannot begin is refused before hours of what can
+        first = place_of(cell, release, out, how.seeds[0])
+        checked_splits(first.recipe, first.release, first.seed)
     for number, (cell, release) in enumerate(cells):
         for seed in how.seeds:
             place = place_of(cell, release, out, seed)
@@ -175,8 +178,7 @@ def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
     recipe = place.recipe
     if recipe.picture_weights:
         raise RecipeError("a cell that starts from another cannot also have weights of its own")
-    check_recipe(recipe)
-    splits = read_splits(recipe, place.release, place.seed)
+    splits = checked_splits(recipe, place.release, place.seed)
     classes = splits.train.header.classes
     make_folder(place.run)
     with joined("cpu") as ranks, stoppable(place.run), alone(place.run, ranks), exact(threads):
@@ -239,7 +241,8 @@ def _are_alike(a: Outcome, b: Outcome) -> bool:
     return [clip.id for clip in a.clips] == [clip.id for clip in b.clips]
 
 
-def _check(how: AblateRecipe, releases: Sequence[Path]) -> None:
+def check_ablation(how: AblateRecipe, releases: Sequence[Path]) -> None:
+    """`RecipeError` for another number of releases than it takes, `DatasetError` where one holds nothing that it asks for."""
     if len(releases) != 1 and not how.over_releases:
         raise RecipeError(f"this ablation takes one release, came {len(releases)}")
     if how.over_releases and len(releases) < 2:

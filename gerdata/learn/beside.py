@@ -53,13 +53,16 @@ def gather(release: Path, device: str, private: Path | None, embeddings: Path | 
         found = private_structures(release, held)
         beside = beside._replace(structures=found, structures_print=structures_fingerprint(found, held))
     if embeddings is not None:
+        vectors = vectors_of(embeddings, width)
         digest = hashlib.sha256(embeddings.read_bytes()).hexdigest()
-        beside = beside._replace(embeddings=vectors_of(embeddings, width), embeddings_print=digest)
+        beside = beside._replace(embeddings=vectors, embeddings_print=digest)
     return beside
 
 
 def vectors_of(file: Path, width: int) -> dict[str, Tensor]:
     """float32 [width] by the clip's id, of a safetensors file; `UsageError` where they have another width."""
+    if not file.is_file():
+        raise UsageError(f"--embeddings {file}: expected a safetensors file, found none")
     tensors, _ = read_tensors(file)
     shapes = {tuple(one.shape) for one in tensors.values()}
     if shapes != {(width,)} or width == 0:

@@ -160,7 +160,10 @@ def read_header(release: Path) -> Header:
     path = release / "dataset.json"
     if not path.is_file():
         raise DatasetError(f"{release}: expected a finished release with dataset.json, found none; run shard first")
-    return Header.read(path.read_bytes(), str(path))
+    header = Header.read(path.read_bytes(), str(path))
+    if header.stage != "shard":
+        raise DatasetError(f"{release}: what {header.stage} made, no release; run shard on it first")
+    return header
 
 
 def release_fingerprint(release: Path) -> str:

@@ -4,6 +4,7 @@ Nothing of it is written: a run says that it was used, and a keyed fingerprint o
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gerdata.clip import Structure
@@ -28,6 +29,14 @@ def private_structures(release: Path, private: Private, stage: str = STAGE) -> d
             f"{private.root}: no structure of real people there; run protect with --set structure=private"
         )
     return out
+
+
+def refuse_strangers(release: Path, clips: Iterable[str], structures: Mapping[str, Structure]) -> None:
+    """`DatasetError` where none of the clips is known of."""
+    if not any(clip in structures for clip in clips):
+        raise DatasetError(
+            f"{release}: the private folder holds no structure of its clips; its name and key made their names"
+        )
 
 
 def structures_fingerprint(structures: dict[str, Structure], private: Private) -> str:

@@ -23,6 +23,7 @@ from gerdata.learn.architecture import Model
 from gerdata.learn.metrics import Metrics
 from gerdata.recipe import TrainRecipe
 from gerdata.store.commit import locked, write_atomic
+from gerdata.store.dataset import HEADER
 
 BEST, LAST, CURVE, DONE = "model.safetensors", "last.safetensors", "metrics.jsonl", "run.json"
 VIDEO = "video"  # the folder of a first stage, a run of its own
@@ -86,12 +87,18 @@ class Run(BaseModel):
         try:
             return cls.model_validate_json((run / DONE).read_bytes())
         except FileNotFoundError:
-            raise DatasetError(f"{run}: expected a finished run with {DONE}, found none; run train first") from None
+            raise DatasetError(f"{run}: expected a finished run with {DONE}, found {_found(run)}") from None
         except ValidationError as error:
             raise DatasetError(f"{run / DONE}: not a run of this gerdata ({str(error).splitlines()[0]})") from None
 
     def write(self, run: Path) -> None:
         write_atomic(run / DONE, (self.model_dump_json(indent=1) + "\n").encode())
+
+
+def _found(folder: Path) -> str:
+    if (folder / LAST).is_file() or (folder / VIDEO).is_dir():
+        return "one that is not finished; the same train command goes on with it"
+    return "a dataset; name the run first" if (folder / HEADER).is_file() else "none; run train first"
 
 
 class Progress(NamedTuple):

@@ -10,6 +10,7 @@ from gerdata.clip import CLASSES
 from gerdata.errors import DatasetError, UsageError
 from gerdata.learn.alter import SampleReader
 from gerdata.learn.batch import batches, collate
+from gerdata.learn.data import read_header
 from gerdata.learn.evaluate import BATCH, Trained, item_of, model_logits, refuse_without_vectors
 from gerdata.manifest import read_rows
 
@@ -19,6 +20,7 @@ HEADING = "Vid_name Label"
 def calls_of(trained: Trained, release: Path, split: str) -> dict[str, str]:
     """The class of every clip of a split, labelled or not, by id. `DatasetError` for an empty split."""
     refuse_without_vectors(trained)
+    read_header(release)
     read = SampleReader(release)
     rows = read_rows(release / "manifest" / f"{split}.parquet")
     if not rows:
@@ -47,7 +49,8 @@ def submission_of(calls: dict[str, str], names: dict[str, str] | None = None) ->
     bad = [name for name in written.values() if len(name.split()) != 1]
     if bad:
         raise UsageError(
-            f"{len(bad)} clips have no name of one word; pass --private DIR and --key of their ingest, or leave out --names"
+            f"{len(bad)} clips have no name of one word: --names needs the private folder of their ingest (--private DIR), and "
+            "synthetic clips have no source; leave it out for ids"
         )
     if len(set(written.values())) != len(written):
         raise UsageError("several clips have the same name (segments of one source); submit clips that were not cut")

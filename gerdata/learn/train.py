@@ -47,6 +47,7 @@ from gerdata.learn.metrics import Metrics
 from gerdata.learn.objective import GROUP, LATENT, STRUCTURE, class_weights_of, losses_of
 from gerdata.learn.optimiser import lr_at, lr_of, make_average, make_optimiser
 from gerdata.learn.picture_encoder import PictureEncoder, VisionEncoder
+from gerdata.learn.private_structure import refuse_strangers
 from gerdata.learn.ranks import Ranks, joined
 from gerdata.learn.run import DONE, VIDEO, Identity, Learner, Progress, Run, held, load_weights, resume, save_epoch
 from gerdata.learn.ve_md import Output as VeMdOutput
@@ -219,11 +220,9 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
     training.structures = beside.structures
     if beside.embeddings and not any(row.clip.id in beside.embeddings for row in training.rows):
         raise DatasetError(f"{release}: none of the vectors is named by the id of one of its training clips")
-    if beside.structures and not any(row.clip.id in beside.structures for row in training.rows):
-        raise DatasetError(
-            f"{release}: the private folder holds no structure of its clips; its name and key made their names"
-        )
-    if not beside.structures:
+    if beside.structures:
+        refuse_strangers(release, (row.clip.id for row in training.rows), beside.structures)
+    else:
         check_structure(recipe, training.header.members, release)
     return splits
 

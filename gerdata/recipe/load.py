@@ -1,5 +1,6 @@
 """Reading recipes: TOML by name or path, with overrides, validated."""
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,10 +46,15 @@ def load(kind: type[R], command: str, name: str, overrides: tuple[str, ...] = ()
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "recipe"
         came = f", came {first['input']!r}" if first["loc"] else ""
-        raise RecipeError(
-            f"recipe {name}: {where}: {first['msg']}{came}"[:400]
-            + f"; known keys: {', '.join(_keys(kind, first['loc']))}"
-        ) from None
+        told = f"recipe {name}: {where}: {first['msg']}{came}"[:400]
+        if first["type"] == "extra_forbidden":
+            told += _known(str(first["loc"][-1]), _keys(kind, first["loc"]))
+        raise RecipeError(told) from None
+
+
+def _known(key: str, keys: list[str]) -> str:
+    near = difflib.get_close_matches(key, keys, 1)
+    return f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(keys)}"
 
 
 def _keys(kind: type[Recipe], where: tuple[int | str, ...]) -> list[str]:
@@ -78,7 +84,9 @@ def _override(kind: type[Recipe], override: str) -> tuple[str, Any]:
     key, equals, value = override.partition("=")
     key = key.strip()
     if not equals or key not in kind.model_fields:
-        raise RecipeError(f"--set {override}: expected key=value with a key of {', '.join(kind.model_fields)}")
+        raise RecipeError(
+            f"--set {override}: expected key=value with a key of the recipe{_known(key, list(kind.model_fields))}"
+        )
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
