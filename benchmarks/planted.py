@@ -3,12 +3,13 @@
     python benchmarks/planted.py [--n 1500] [--first 20] [--epochs 8] [--signal faces ...] [--recipe cross-attention-tiny ...]
 
 Small groups, all of one feeling, which shows in one channel only; in the last set picture and sound of two groups are put
-together, and the label is whether they feel the same, so that neither alone tells it. Postures are those of avatars who are
-seen whole; all else is of flat people, whose faces alone tell: a network from scratch learns those in minutes, and those of
-avatars not (docs/evaluation.md). Both senses are trained with drop-out of one, and asked with both, the picture alone and the
-sound alone; then with heads or bodies filled, and as a control with the same patch elsewhere (differences from both senses,
-nothing filled). Test casts are other people and voices, and intervals are over them; six casts are few. Theory: what the label
-is not in is at chance (1/3; 1/2 for agreement), and covering what it is in costs all of it.
+together, and the label is whether they feel the same, so that neither alone tells it (each sense has learnt feelings before).
+Postures are those of avatars who are seen whole; all else is of flat people, whose faces alone tell: a network from scratch
+learns those in minutes, and those of avatars not (docs/evaluation.md). Both senses are trained with drop-out of one, and asked
+with both, the picture alone and the sound alone; then with heads or bodies filled, and as a control with the same patch
+elsewhere (differences from both senses, nothing filled). Test casts are other people and voices, and intervals are over them;
+six casts are few. Theory: what the label is not in is at chance (1/3; 1/2 for agreement), and covering what it is in costs all
+of it.
 """
 
 import argparse
@@ -29,12 +30,11 @@ from gerdata.learn.breakdown import part_of
 from gerdata.learn.compare import signed
 from gerdata.learn.data import ReleaseSplit, release_fingerprint
 from gerdata.learn.evaluate import ask_split, load, open_split
-from gerdata.learn.frozen import FrozenSplit, freeze_picture, take_picture
 from gerdata.learn.occlude import parse_occlusion
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
-from gerdata.learn.run import VIDEO, Identity
-from gerdata.learn.train import Onlookers, Splits, exact, first_stage, fit, torch_seed, train
+from gerdata.learn.run import Identity
+from gerdata.learn.train import Onlookers, Splits, exact, fit, torch_seed, train
 from gerdata.recipe import TrainRecipe
 from gerdata.recipe import load as load_recipe
 
@@ -51,18 +51,9 @@ SIGNALS = {
 SAME, OTHER = 0, 1  # labels of the last set
 
 
-class Pairs(ReleaseSplit):
-    """Pictures of a split with sounds of others in it, its `partner`s; what is mixed in below says how a clip is read."""
-
-    partner: list[int]
-
-    def __getitem__(self, index: int) -> Item:
-        item = super().__getitem__(index)
-        return item._replace(audio=super().__getitem__(self.partner[index]).audio)
-
-
-class Agreeing(Pairs):
-    """Half of the partners are of the same class, by lot, which is the new label."""
+class Agreeing(ReleaseSplit):
+    """Pictures of a split with sounds of others in it; half of these partners are of the same class, by lot, which is the new
+    label."""
 
     def __init__(self, release: Path, split: str, form: Form) -> None:
         super().__init__(release, split, form)
@@ -72,9 +63,9 @@ class Agreeing(Pairs):
         fitting = [np.flatnonzero((classes == c) == (new == SAME)) for c, new in zip(classes, self.labels, strict=True)]
         self.partner = [int(rng.choice(some)) for some in fitting]
 
-
-class FrozenPairs(Pairs, FrozenSplit):
-    """The same with the tokens of a frozen picture encoder."""
+    def __getitem__(self, index: int) -> Item:
+        item = super().__getitem__(index)
+        return item._replace(audio=super().__getitem__(self.partner[index]).audio)
 
 
 def run(*words: str) -> None:
@@ -114,22 +105,21 @@ def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, seed: int) 
 
 
 def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
-    """Train on pairs; what `train` does for a release's own labels. A first stage learns those: no picture tells of a pair."""
+    """Train on pairs, from the weights of a model that calls the feelings of a release's own groups, but for its last layer:
+    from scratch neither sense learns from whether they agree."""
     form = form_of(recipe)
     splits = Splits(*(Agreeing(release, name, form) for name in ("train", "validation", "test")))
     classes = splits.train.header.classes
     identity = Identity(recipe=recipe, classes=classes, seed=seed, release=release_fingerprint(release), threads=1)
-    out.mkdir(parents=True)
+    train(recipe, release, out / "senses", seed, threads=1)
+    learned = load(out / "senses").model.state_dict()
     with joined("cpu") as ranks, exact(1):
         torch.manual_seed(torch_seed(seed, "weights"))
         model = build_model(recipe, len(classes))
-        if recipe.first_epochs:
-            train(first_stage(recipe), release, out / VIDEO, seed, threads=1)
-            learned = load(out / VIDEO).model
-            take_picture(model, learned)
-        if recipe.first_epochs and recipe.video_frozen:
-            encoder = freeze_picture(model, learned)
-            splits = Splits(*(FrozenPairs(split, encoder, recipe.architecture == "ve-md") for split in splits.used()))
+        fresh = model.state_dict()  # the last layer has another shape: two classes in place of three
+        model.load_state_dict(
+            {name: learned[name] if learned[name].shape == one.shape else one for name, one in fresh.items()}
+        )
         fit(model, splits, identity, out, Onlookers(lambda line: None, lambda epoch, figures: None, ranks))
 
 
