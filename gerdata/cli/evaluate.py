@@ -14,8 +14,6 @@ from gerdata.cli.options import Shared, command_without
 from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gerdata.clip import Structure
     from gerdata.learn.alter import Alteration
     from gerdata.learn.breakdown import Breakdown
@@ -116,7 +114,7 @@ def evaluate(
     say(shared, "evaluate", run, "\n".join(lines), **to_json(fields | {"effects": effects}))
 
 
-def _vectors(shared: Ways, trained: "Trained") -> "Mapping[str, Tensor] | None":
+def _vectors(shared: Ways, trained: "Trained") -> Mapping[str, Any] | None:
     from gerdata.learn.beside import vectors_of
 
     return vectors_of(shared.embeddings, trained.run.identity.recipe.embedding) if shared.embeddings else None

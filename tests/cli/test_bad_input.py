@@ -149,7 +149,7 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "gerdata.cli", *FLAT, "--n", "150", "--workspace", str(tmp_path), "--workers", "1"]
+    words = [sys.executable, "-m", "gerdata.cli", *FLAT, "--n", "500", "--workspace", str(tmp_path), "--workers", "1"]
     for sent in (signal.SIGINT, signal.SIGTERM):
         plan = tmp_path / "synth/parts/plan.json"
         before = plan.stat().st_mtime_ns if plan.exists() else 0
@@ -157,7 +157,7 @@ def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) 
         until = time.monotonic() + 60.0
         while time.monotonic() < until and not (plan.exists() and plan.stat().st_mtime_ns > before):
             time.sleep(0.05)  # until the command has begun: a busy machine starts slowly
-        time.sleep(0.5)
+        time.sleep(0.2)
         process.send_signal(sent)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
@@ -165,8 +165,8 @@ def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) 
         assert "Traceback" not in err
         assert out == ""
         assert not (tmp_path / "synth/dataset.json").exists()
-    ran = gerdata(*FLAT, "--n", 150, "--workspace", tmp_path, "--json")
-    assert json.loads(ran.out)["written"] == 150
+    ran = gerdata(*FLAT, "--n", 500, "--workspace", tmp_path, "--json")
+    assert json.loads(ran.out)["written"] == 500
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.getuid() != 0, reason="needs to mount a small disk")
