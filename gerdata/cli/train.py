@@ -58,10 +58,8 @@ def train(
     out = shared.out or shared.workspace / "runs" / Path(recipe).stem
     private = (shared.private or shared.workspace / "private") if shared.private_structure else None
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
-    if shared.dry_run or shared.overwrite:
-        splits = checked_splits(
-            how, release, shared.seed, beside
-        )  # a run that could not begin leaves the old one alone
+    if shared.dry_run or shared.overwrite:  # a run that could not begin leaves the old one alone
+        splits = checked_splits(how, release, shared.seed, beside)
     if shared.dry_run:
         line = f"would train {recipe} for {how.epochs} epochs on {len(splits.train)} clips → {out}"
         say(shared, "train", out, line, status="planned", read=sum(len(one) for one in splits.used()))

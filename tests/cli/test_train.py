@@ -183,9 +183,10 @@ def test_the_demo_runs_every_stage_on_clips_it_makes(gerdata: Gerdata, tmp_path:
 def test_a_run_that_could_not_begin_leaves_the_old_one_alone(gerdata: Gerdata, workspace: Path, trained: dict) -> None:
     before = tree(Path(trained["out"]))
     for words in (("--device", "cuda:99"), ("--set", "segment_s=0.11", "--set", "hop=1024"), ("--private-structure",)):
-        ran = gerdata("train", "--workspace", workspace, "--overwrite", "--quiet", *TINY, *words)
-        assert ran.code != 0
-        assert tree(Path(trained["out"])) == before
+        for mode in ("--overwrite", "--dry-run"):
+            ran = gerdata("train", "--workspace", workspace, mode, "--quiet", *TINY, *words)
+            assert ran.code != 0
+            assert tree(Path(trained["out"])) == before
 
 
 def test_a_first_stage_is_no_run_to_compare(gerdata: Gerdata, workspace: Path, trained: dict, tmp_path: Path) -> None:
