@@ -69,9 +69,8 @@ def assign(costs: Tensor, is_person: Tensor) -> Matches:
 
     Where there are more people than queries, the dearest people stay without one. Nothing flows back through it.
     """
-    table = (
-        costs.detach().float().nan_to_num(nan=DEAREST).clamp(-DEAREST, DEAREST).cpu().numpy()
-    )  # a loss of NaN stays one
+    finite = costs.detach().float().nan_to_num(nan=DEAREST).clamp(-DEAREST, DEAREST)  # pairs' own costs stay NaN
+    table = finite.cpu().numpy()
     there = is_person.cpu().numpy()
     frames, queries, persons = [], [], []
     for n in np.flatnonzero(there.any(axis=1)):
