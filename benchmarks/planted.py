@@ -20,11 +20,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from gerdata.chance import rng_for
 from gerdata.learn.alter import effect_of
-from gerdata.learn.architecture import build_model, form_of
+from gerdata.learn.architecture import form_of
 from gerdata.learn.batch import Form, Item
 from gerdata.learn.breakdown import part_of
 from gerdata.learn.compare import signed
@@ -34,7 +33,7 @@ from gerdata.learn.occlude import parse_occlusion
 from gerdata.learn.outcome import Outcome
 from gerdata.learn.ranks import joined
 from gerdata.learn.run import Identity
-from gerdata.learn.train import Onlookers, Splits, exact, fit, torch_seed, train
+from gerdata.learn.train import Onlookers, Splits, exact, fit, train
 from gerdata.recipe import TrainRecipe
 from gerdata.recipe import load as load_recipe
 
@@ -105,22 +104,21 @@ def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, seed: int) 
 
 
 def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
-    """Train on pairs, from the weights of a model that calls the feelings of a release's own groups, but for its last layer:
-    from scratch neither sense learns from whether they agree."""
+    """Train on pairs, from the weights of a model that calls the feelings of a release's own groups: from scratch neither sense
+    learns from whether they agree. The last layer keeps its three classes, one of which no pair has."""
     form = form_of(recipe)
     splits = Splits(*(Agreeing(release, name, form) for name in ("train", "validation", "test")))
     classes = splits.train.header.classes
     identity = Identity(recipe=recipe, classes=classes, seed=seed, release=release_fingerprint(release), threads=1)
     train(recipe, release, out / "senses", seed, threads=1)
-    learned = load(out / "senses").model.state_dict()
     with joined("cpu") as ranks, exact(1):
-        torch.manual_seed(torch_seed(seed, "weights"))
-        model = build_model(recipe, len(classes))
-        fresh = model.state_dict()  # the last layer has another shape: two classes in place of three
-        model.load_state_dict(
-            {name: learned[name] if learned[name].shape == one.shape else one for name, one in fresh.items()}
+        fit(
+            load(out / "senses").model,
+            splits,
+            identity,
+            out,
+            Onlookers(lambda line: None, lambda epoch, figures: None, ranks),
         )
-        fit(model, splits, identity, out, Onlookers(lambda line: None, lambda epoch, figures: None, ranks))
 
 
 def figure(outcome: Outcome) -> str:
