@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say
-from gerdata.cli.options import Work, command_without
+from gerdata.cli.options import WithPrivate, command_without
 from gerdata.errors import DatasetError, FindingError, RejectsError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gerdata.store.private import Private
 
 
-@command_without("set")
+@command_without("set", "overwrite")
 def audit(
     dataset: Annotated[
         Path | None, typer.Argument(help="A protected dataset, a release or a run (default: WORKSPACE/protected).")
@@ -40,7 +40,7 @@ def audit(
         typer.Option("--shortcuts", help="Only look for labels told by what must not tell them; needs no weights."),
     ] = False,
     *,
-    shared: Work,
+    shared: WithPrivate,
 ) -> None:
     """Attack a dataset: faces left, people and speakers recognised, sources found again, names and metadata in any byte.
 
@@ -86,7 +86,7 @@ def audit(
     _tell(shared, evidence.dataset, document, folder, is_skewed)
 
 
-def _private(shared: Work) -> "Private | None":
+def _private(shared: WithPrivate) -> "Private | None":
     """The private folder, where there is one; one that is named must be there."""
     from gerdata.store.private import look_private
 
@@ -95,7 +95,7 @@ def _private(shared: Work) -> "Private | None":
     return look_private(shared.private_root) if shared.private_root.is_dir() else None
 
 
-def _audit_run(shared: Work, run: Path, release: Path | None, identities: Path | None) -> None:
+def _audit_run(shared: WithPrivate, run: Path, release: Path | None, identities: Path | None) -> None:
     from gerdata.audit.known import read_identities
     from gerdata.audit.runs import inquire_run
     from gerdata.learn.data import read_header
@@ -115,7 +115,7 @@ def _audit_run(shared: Work, run: Path, release: Path | None, identities: Path |
     _say_document(shared, document, document, write_audit(document, folder), False)
 
 
-def _tell(shared: Work, dataset: "Dataset", document: "AuditDocument", folder: Path, is_skewed: bool) -> None:
+def _tell(shared: WithPrivate, dataset: "Dataset", document: "AuditDocument", folder: Path, is_skewed: bool) -> None:
     """Write the document, joined with what an earlier one found of the same dataset, and say what was found now."""
     from gerdata.store.audits import audit_of, joined, write_audit
 
@@ -127,7 +127,9 @@ def _tell(shared: Work, dataset: "Dataset", document: "AuditDocument", folder: P
     _say_document(shared, document, whole, write_audit(whole, folder), is_skewed)
 
 
-def _say_document(shared: Work, document: "AuditDocument", whole: "AuditDocument", path: Path, is_skewed: bool) -> None:
+def _say_document(
+    shared: WithPrivate, document: "AuditDocument", whole: "AuditDocument", path: Path, is_skewed: bool
+) -> None:
     """What was found now, one line a verdict, and the exit code of it; with --json the whole document."""
     for verdict in document.verdicts:
         note(shared, f"{verdict.status:12} {verdict.part}: {verdict.why}")

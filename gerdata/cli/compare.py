@@ -22,7 +22,7 @@ class Sides(Shared):
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test"
 
 
-@command_without("set", "limit", "dry_run")
+@command_without("out", "set", "limit", "overwrite", "dry_run")
 def compare(
     things: Annotated[
         list[Path] | None,

@@ -8,7 +8,7 @@ from gerdata.cli.answer import options_of, say
 from gerdata.cli.options import Work, command_without
 
 
-@command_without("set", "limit")
+@command_without("out", "set", "limit", "private", "key", "slice", "finish", "max_rejects")
 def demo(
     n: Annotated[int, typer.Option("--n", min=30, help="How many synthetic samples.")] = 300,
     clips: Annotated[int, typer.Option(min=6, help="How many video files.")] = 12,

@@ -36,7 +36,7 @@ EXTRAS = {
 LEAST_FREE_GIB = 2
 
 
-@command_without("set", "limit")
+@command_without("out", "set", "limit", "overwrite")
 def doctor(*, shared: Shared) -> None:
     """Say what this machine has and lacks: packages, codecs, disk, the workspace. Exit 5 where something needed is missing.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Shared, command_without
+from gerdata.cli.options import WithPrivate, command_without
 from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ways(Shared):
+class Ways(WithPrivate):
     """What `evaluate` understands beside the options of every command."""
 
     protocol: Annotated[
@@ -48,10 +48,9 @@ class Ways(Shared):
     embeddings: Annotated[
         Path | None, typer.Option(help="Of a run that was trained with vectors of its clips: those of this split.")
     ] = None
-    private: Annotated[Path | None, typer.Option(help="The private folder (default: WORKSPACE/private).")] = None
 
 
-@command_without("set", "limit", "dry_run")
+@command_without("out", "set", "limit", "overwrite", "dry_run")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run.", show_default=False)],
     release: Annotated[Path | None, typer.Argument(help="A release (default: the one of the workspace).")] = None,
@@ -127,7 +126,7 @@ def _known_of_real(release: Path, shared: Ways) -> "Mapping[str, Structure]":
 
     if not shared.private_structure:
         return {}
-    return private_structures(release, look_private(shared.private or shared.workspace / "private"))
+    return private_structures(release, look_private(shared.private_root))
 
 
 def _protocols(protocol: str, trained: "Trained", outcome: "Outcome", opened: Any) -> "Protocols":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ACTIONS = ("list", "pull", "verify")
 
 
-@command_without("set", "limit")
+@command_without("out", "set", "limit", "overwrite")
 def models(
     action: Annotated[str, typer.Argument(metavar="list|pull|verify", help="What to do.", show_default=False)],
     names: Annotated[

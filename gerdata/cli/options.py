@@ -1,9 +1,10 @@
 """The shared options, declared once, and expanded into every command that takes them.
 
-A command declares `shared: Shared` (or `Work`) as its last parameter; `command` replaces that parameter by the fields of
-the class, so that the same option has one name, one default and one meaning everywhere.
+A command declares `shared: Shared` (or `WithPrivate`, or `Work`) as its last parameter; `command` replaces that parameter by
+the fields of the class, so that the same option has one name, one default and one meaning everywhere.
 """
 
+import copy
 import dataclasses
 import errno
 import inspect
@@ -11,7 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -38,10 +39,20 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Work(Shared):
-    """What every stage understands."""
+class WithPrivate(Shared):
+    """What every command understands that may look into the private folder."""
 
     private: Annotated[Path | None, typer.Option(help="The private folder (default: WORKSPACE/private).")] = None
+
+    @property
+    def private_root(self) -> Path:
+        return self.private or self.workspace / "private"
+
+
+@dataclass(frozen=True)
+class Work(WithPrivate):
+    """What every stage understands."""
+
     key: Annotated[Path | None, typer.Option(help="An earlier pseudonym key, for the earlier names.")] = None
     workers: Annotated[int | None, typer.Option(min=1, help="How many parts at a time (default: one a core).")] = None
     engine: Annotated[str, typer.Option(help="local or ray.")] = "local"
@@ -53,10 +64,6 @@ class Work(Shared):
         bool, typer.Option("--retry-rejected", help="Try again what ran out of time or memory.")
     ] = False
     max_rejects: Annotated[int | None, typer.Option(min=0, help="Exit 3 when more inputs are rejected.")] = None
-
-    @property
-    def private_root(self) -> Path:
-        return self.private or self.workspace / "private"
 
 
 def command_without(*names: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
@@ -74,7 +81,7 @@ def command(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Call
             one.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=one.default if one.default is not dataclasses.MISSING else [],
-            annotation=one.type,
+            annotation=_hidden(one.type) if one.name in without else one.type,
         )
         for one in dataclasses.fields(kind)
     ]
@@ -95,8 +102,16 @@ def command(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Call
     return run
 
 
+def _hidden(option: Any) -> Any:
+    """The same option, which is still read, so that it can be refused by name, but is not in the list of --help."""
+    kind, info = get_args(option)
+    told = copy.copy(info)
+    told.hidden = True
+    return Annotated[kind, told]
+
+
 def _refuse(name: str, shared: Shared, without: tuple[str, ...]) -> None:
-    given = [one for one in without if getattr(shared, one) != getattr(Shared(), one)]
+    given = [one for one in without if getattr(shared, one) != getattr(type(shared)(), one)]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')}: {name} has no use for it; leave it out")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Work, command_without
+from gerdata.cli.options import WithPrivate, command_without
 from gerdata.errors import RejectsError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked(Work):
+class Asked(WithPrivate):
     """What `predict` understands beside the options of every stage."""
 
     run: Annotated[Path | None, typer.Option(help="A finished run (default: the one of the workspace).")] = None
@@ -36,7 +36,7 @@ class Asked(Work):
     ] = False
 
 
-@command_without("limit", "dry_run")
+@command_without("limit", "overwrite", "dry_run")
 def predict(
     clip: Annotated[Path | None, typer.Argument(help="A video file; none with --submission.")] = None,
     *,
@@ -52,6 +52,10 @@ def predict(
 
     if (clip is None) == (shared.submission is None):
         raise UsageError("expected a clip, or --submission RELEASE")
+    if clip is not None and shared.out:
+        raise UsageError("--out: a prediction is said, not written; only --submission writes")
+    if clip is None and (shared.recipe or shared.set):
+        raise UsageError("--recipe and --set are of protection, which a release has behind it; leave them out")
     if shared.split not in ("train", "validation", "test"):
         raise UsageError(f"--split {shared.split}: expected one of train, validation, test")
     trained = load(shared.run or _the_run(shared.workspace))

@@ -9,7 +9,7 @@ from gerdata.cli.answer import say
 from gerdata.cli.options import Shared, command_without
 
 
-@command_without("set", "limit")
+@command_without("set", "limit", "overwrite")
 def report(
     root: Annotated[
         Path | None, typer.Argument(metavar="[WORKSPACE]", help="A workspace (default: --workspace).")

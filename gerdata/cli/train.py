@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say
-from gerdata.cli.options import Shared, command_without
+from gerdata.cli.options import WithPrivate, command_without
 
 if TYPE_CHECKING:
     from gerdata.learn.beside import Watch
 
 
 @dataclass(frozen=True)
-class TrainShared(Shared):
+class TrainShared(WithPrivate):
     """What every command understands, and what a run takes beside its release."""
 
     device: Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")] = "cpu"
@@ -24,7 +24,6 @@ class TrainShared(Shared):
     private_structure: Annotated[
         bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")
     ] = False
-    private: Annotated[Path | None, typer.Option(help="The private folder (default: WORKSPACE/private).")] = None
     embeddings: Annotated[
         Path | None, typer.Option(help="A safetensors file with a vector for each clip, by id: of its text, say.")
     ] = None
@@ -56,7 +55,7 @@ def train(
     how = load(TrainRecipe, "train", recipe, tuple(shared.set))
     release = release or the_release(shared.workspace)
     out = shared.out or shared.workspace / "runs" / Path(recipe).stem
-    private = (shared.private or shared.workspace / "private") if shared.private_structure else None
+    private = shared.private_root if shared.private_structure else None
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
     if shared.dry_run or shared.overwrite:  # a run that could not begin leaves the old one alone
         splits = checked_splits(how, release, shared.seed, beside)

@@ -12,7 +12,7 @@ from gerdata.errors import FindingError
 SHOWN = 20
 
 
-@command_without("set", "limit")
+@command_without("out", "set", "limit", "overwrite")
 def verify(
     dataset: Annotated[Path, typer.Argument(help="A dataset or a release.", show_default=False)],
     *,
