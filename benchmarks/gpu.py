@@ -15,13 +15,13 @@ import gc
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from train import FewClips, make_release
+from train import FewClips, Waiting, make_release
 
 from gerdata.learn import train as training
 from gerdata.learn.architecture import Model, build_model
@@ -105,36 +105,22 @@ def way(name: str, case: str, batch: Batch, peak: float, steps: int) -> str:
     )
 
 
-def waiting(case: str, release: Path, batch: int, workers: int) -> str:
+def waits(case: str, release: Path, batch: int, workers: int) -> str:
     """How long an epoch of `train` waits for batches: decoded ahead by workers, and from memory."""
     recipe = recipe_of(case, batch)
     data = FewClips(training.read_splits(recipe, release, 0).train, 100 * batch)
     data.workers = workers
-    waited, turn = 0.0, training.in_turn
-
-    def watched(*given: object, **more: object) -> Iterator[object]:
-        nonlocal waited
-        coming = turn(*given, **more)  # type: ignore[arg-type]
-        while True:
-            start = time.perf_counter()
-            one = next(coming, None)
-            waited += time.perf_counter() - start
-            if one is None:
-                return
-            yield one
-
     told = []
     with training.exact(threads=4, device="cuda"):
         with CUDA:
             model = build_model(recipe, 3).to(CUDA)
         learner = Learner(model, make_optimiser(model, recipe))
-        training.in_turn = watched  # type: ignore[assignment]
         for epoch in range(1, 4):
-            waited, start = 0.0, time.perf_counter()
-            training.train_epoch(learner, data, recipe, (0, epoch))
+            waiting, start = Waiting(), time.perf_counter()
+            with waiting.watched():
+                training.train_epoch(learner, data, recipe, (0, epoch))
             took = time.perf_counter() - start
-            told.append(f"{waited / took:.1%} of {took:.1f} s ({len(data) / took:.0f} clips/s)")
-        training.in_turn = turn
+            told.append(f"{waiting.seconds / took:.1%} of {took:.1f} s ({len(data) / took:.0f} clips/s)")
     return (
         f"{case}, {len(data)} clips: waiting {told[0]} when clips are decoded, then {', '.join(told[1:])} from memory"
     )
@@ -161,7 +147,7 @@ def main() -> None:
         )
         for case in asked.case or CASES:
             if asked.data:
-                print(waiting(case, release, asked.batch, asked.workers), flush=True)
+                print(waits(case, release, asked.batch, asked.workers), flush=True)
                 continue
             recipe = recipe_of(case, asked.batch)
             data = training.read_splits(recipe, release, 0).train

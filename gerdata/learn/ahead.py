@@ -1,5 +1,5 @@
 """What is read while something else is learnt from: clips that workers decode, for splits that do not fit in memory, and
-batches, for a processor that computes beside this one."""
+the next batch."""
 
 import contextlib
 from collections import deque
@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
+
+import torch
 
 from gerdata.clip import Audio, Frames
 from gerdata.learn.loader import Loader, Loading
@@ -58,16 +60,13 @@ class Ahead:
 
 
 @contextlib.contextmanager
-def in_turn(read: Callable[[Task], Read], tasks: Iterable[Task], ahead: bool) -> Iterator[Iterator[Read]]:
-    """`read` of each task, in order; with `ahead` a thread reads the next one while the last is with the caller.
+def in_turn(read: Callable[[Task], Read], tasks: Iterable[Task]) -> Iterator[Iterator[Read]]:
+    """`read` of each task, in order; a thread reads the next one while the last is with the caller.
 
-    A context, which ends the thread where the caller stops early: left to the collector, the thread could be asked to wait for
-    itself.
+    The thread computes with as many threads as the caller, so that what it reads is the same to the bit. A context, which ends
+    it where the caller stops early: left to the collector, the thread could be asked to wait for itself.
     """
-    if not ahead:
-        yield map(read, tasks)
-        return
-    with ThreadPoolExecutor(1, "gerdata-reader") as reader:
+    with ThreadPoolExecutor(1, "gerdata-reader", torch.set_num_threads, (torch.get_num_threads(),)) as reader:
         yield _one_ahead(reader, read, tasks)
 
 

@@ -11,13 +11,11 @@ import torch
 from gerdata.clip import Audio, Frames
 from gerdata.errors import DatasetError
 from gerdata.learn.architecture import Model, ask, build_model, form_of
-from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, batches, collate, video_tensor
+from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, collate, video_tensor
 from gerdata.learn.data import Hide, ReleaseSplit
 from gerdata.learn.metrics import Metrics, measure
-from gerdata.learn.outcome import Outcome, outcome_of
+from gerdata.learn.outcome import Outcome, answers, outcome_of
 from gerdata.learn.run import Run, load_weights
-
-BATCH = 64  # clips at once where nothing is learned; figures do not depend on it beyond rounding
 
 
 class Trained(NamedTuple):
@@ -87,13 +85,7 @@ def measure_split(model: Model, data: ReleaseSplit) -> Metrics:
     """Figures of a model on the labelled clips of a split; the model's mode is put back afterwards."""
     if not len(data):
         raise DatasetError(f"{data.release}: split {data.split!r} has no labelled clips; nothing can be measured")
-    was_training = model.training
-    model.eval()
-    called = [
-        model_logits(model, collate([data[i] for i in some])).argmax(dim=1)
-        for some in batches(list(range(len(data))), BATCH)
-    ]
-    model.train(was_training)
+    called = [answer.logits.argmax(dim=1).cpu() for _, answer in answers(model, data)]
     truth = np.array(data.labels, np.int64)
     return measure(truth, torch.cat(called).numpy(), len(data.header.classes), data.split, data.data_kind)
 

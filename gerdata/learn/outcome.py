@@ -10,6 +10,7 @@ import torch
 
 from gerdata.clip import Clip
 from gerdata.errors import DatasetError
+from gerdata.learn.ahead import in_turn
 from gerdata.learn.architecture import Model, Output, ask
 from gerdata.learn.batch import Batch, Item, batches, collate
 from gerdata.learn.bootstrap import Floats
@@ -92,9 +93,10 @@ def answers(model: Model, data: Asked, size: int = BATCH) -> Iterator[tuple[Batc
     model.eval()
     try:
         with torch.no_grad():
-            for some in batches(list(range(len(data))), size):
-                batch = collate([data[i] for i in some])
-                yield batch, ask(model, batch.to(device))
+            tasks = batches(list(range(len(data))), size)
+            with in_turn(lambda some: collate([data[i] for i in some]), tasks) as reading:
+                for batch in reading:
+                    yield batch, ask(model, batch.to(device))
     finally:
         model.train(was_training)
 

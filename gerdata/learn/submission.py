@@ -11,7 +11,8 @@ from gerdata.errors import DatasetError, UsageError
 from gerdata.learn.alter import SampleReader
 from gerdata.learn.batch import batches, collate
 from gerdata.learn.data import read_header
-from gerdata.learn.evaluate import BATCH, Trained, item_of, model_logits, refuse_without_vectors
+from gerdata.learn.evaluate import Trained, item_of, model_logits, refuse_without_vectors
+from gerdata.learn.outcome import BATCH
 from gerdata.manifest import read_rows
 
 HEADING = "Vid_name Label"

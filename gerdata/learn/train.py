@@ -259,12 +259,11 @@ def train_epoch(
     steps = list(batches(order, recipe.batch))
     pieces = [pieces_of(ranks.share(some), recipe.accumulate) for some in steps]
     mine = list(itertools.chain(*pieces))
-    elsewhere = device_of(learner.model).type != "cpu"  # a step on another processor leaves this one free to read
     total, spread, lr = torch.zeros(len(PARTS), dtype=torch.float64), Spread(), 0.0
     learner.model.train()
     with (
         data.ahead(list(itertools.chain(*mine))),
-        in_turn(lambda piece: read_batch(data, piece, recipe, chance), mine, ahead=elsewhere) as reading,
+        in_turn(lambda piece: read_batch(data, piece, recipe, chance), mine) as reading,
     ):
         for step, some in enumerate(steps):
             lr = lr_of((epoch - 1) * len(steps) + step, recipe.epochs * len(steps), recipe)

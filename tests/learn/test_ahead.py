@@ -1,5 +1,6 @@
 """Workers that decode for the trainer: the same run, and nothing that is decoded twice or left running."""
 
+import contextlib
 import dataclasses
 import multiprocessing
 import threading
@@ -148,14 +149,10 @@ def test_the_next_batch_is_read_while_the_last_is_learnt_from() -> None:
             begun.set()
         return number
 
-    with in_turn(reading, range(3), ahead=True) as numbers:
+    with in_turn(reading, range(3)) as numbers:
         assert next(numbers) == 0
         assert begun.wait(5)
         assert list(numbers) == [1, 2]
-    read.clear()
-    with in_turn(reading, range(3), ahead=False) as numbers:
-        assert next(numbers) == 0
-        assert read == [0]
 
 
 def test_a_reader_that_is_left_early_ends_and_its_error_is_the_callers() -> None:
@@ -164,19 +161,25 @@ def test_a_reader_that_is_left_early_ends_and_its_error_is_the_callers() -> None
             raise DatasetError(f"clip {number}")
         return number
 
-    with pytest.raises(DatasetError, match="clip 1"), in_turn(reading, range(3), ahead=True) as numbers:
+    with pytest.raises(DatasetError, match="clip 1"), in_turn(reading, range(3)) as numbers:
         list(numbers)
-    with in_turn(reading, range(3), ahead=True) as numbers:
+    with in_turn(reading, range(3)) as numbers:
         next(numbers)
     assert not [one for one in threading.enumerate() if one.name.startswith("gerdata-reader")]
 
 
-def test_a_run_that_reads_ahead_is_the_same_bytes(
+def test_a_run_that_reads_a_batch_ahead_is_the_same_bytes_as_one_that_does_not(
     alone: Path, release: Path, told: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a GPU, whose own figures differ in their last bits."""
-    torch.set_num_threads(1)  # the reader's own number too, which sums of a spectrum could depend on
-    monkeypatch.setattr(training, "in_turn", lambda read, tasks, ahead: in_turn(read, tasks, ahead=True))
+    monkeypatch.setattr(training, "in_turn", lambda read, tasks: contextlib.nullcontext(map(read, tasks)))
     train(told, release, tmp_path, seed=1, threads=1)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (alone / name).read_bytes(), name
+
+
+def test_the_reader_computes_with_as_many_threads_as_its_caller() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    with in_turn(lambda _: torch.get_num_threads(), range(2)) as numbers:
+        assert list(numbers) == [3, 3]
+    torch.set_num_threads(before)
