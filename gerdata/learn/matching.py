@@ -14,6 +14,18 @@ from torch.nn.functional import binary_cross_entropy, smooth_l1_loss
 
 ADJACENCY_WEIGHT = 0.5  # published
 DEAREST = 1e9  # what a diverged query costs
+AT_ONCE = 1 << 24  # numbers of pairs that are compared one by one: 64 MB
+
+
+class LimbCost(NamedTuple):
+    """What a limb costs that is said to be elsewhere: `weight` times smooth L1, d^2 / (2 beta) for an error d up to `beta`, in
+    shares of the frame, and d - beta / 2 beyond it."""
+
+    beta: float
+    weight: float
+
+
+PUBLISHED = LimbCost(1.0, 1.0)  # a parabola: what is nearly right is hardly moved (docs/architectures.md)
 
 
 class Matches(NamedTuple):
@@ -24,24 +36,38 @@ class Matches(NamedTuple):
     person: Tensor  # int64 [K]
 
 
-def limb_costs(limbs: Tensor, people: Tensor, is_known: Tensor) -> Tensor:
-    """Smooth L1 (beta 1) of every query from every person, a mean over the numbers that are known: float32 [N, Q, P].
+def limb_costs(limbs: Tensor, people: Tensor, is_known: Tensor, how: LimbCost = PUBLISHED) -> Tensor:
+    """Every query from every person, a mean over the numbers that are known: float32 [N, Q, P].
 
     `limbs: [N, Q, L, 4]`, `people: [N, P, L, 4]`, `is_known: bool [N, P, L]`. A person of whom nothing is known costs 0.
 
     With beta 1 and numbers in [0, 1] smooth L1 is d^2 / 2 throughout, so that the sum over known numbers is three matrix
     products. Outside of [0, 1] use `pair_costs`.
     """
-    weight = is_known[..., None].expand_as(people).flatten(2).to(limbs.dtype)  # [N, P, 4L]
+    known = is_known[..., None].expand_as(people).flatten(2).to(limbs.dtype)  # [N, P, 4L]
     said, truth = limbs.flatten(2), people.flatten(2)  # [N, Q, 4L], [N, P, 4L]
-    squares = said.square() @ weight.mT - 2 * said @ (weight * truth).mT + (weight * truth.square()).sum(2)[:, None]
-    return squares.clamp(min=0) / 2 / weight.sum(2).clamp(min=1)[:, None]
+    if how.beta < 1:
+        few = max(1, AT_ONCE // max(1, said[0].numel() * truth.shape[1]))
+        parts = zip(*(torch.split(one, few) for one in (said, truth, known)), strict=True)
+        sums = torch.cat([_summed(a, b, weight, how.beta) for a, b, weight in parts])
+    else:
+        squares = said.square() @ known.mT - 2 * said @ (known * truth).mT + (known * truth.square()).sum(2)[:, None]
+        sums = squares.clamp(min=0) / 2
+    return how.weight * sums / known.sum(2).clamp(min=1)[:, None]
 
 
-def pair_costs(limbs: Tensor, people: Tensor, is_known: Tensor) -> Tensor:
-    """Smooth L1 of K matched pairs, a mean over the numbers that are known: [K], of `[K, L, 4]`, `[K, L, 4]`, `[K, L]`."""
-    costs = smooth_l1_loss(limbs, people, reduction="none").mean(2)  # [K, L]
-    return (costs * is_known).sum(1) / is_known.sum(1).clamp(min=1)
+def _summed(said: Tensor, truth: Tensor, known: Tensor, beta: float) -> Tensor:
+    """Smooth L1 over the last axis, pair by pair: [n, Q, P] of `[n, Q, 4L]`, `[n, P, 4L]` and the weights of the latter."""
+    n, persons, numbers = truth.shape
+    pairs = (n, said.shape[1], persons, numbers)
+    costs = smooth_l1_loss(said[:, :, None].expand(pairs), truth[:, None].expand(pairs), reduction="none", beta=beta)
+    return (costs * known[:, None]).sum(3)
+
+
+def pair_costs(limbs: Tensor, people: Tensor, is_known: Tensor, how: LimbCost = PUBLISHED) -> Tensor:
+    """Of K matched pairs, a mean over the numbers that are known: [K], of `[K, L, 4]`, `[K, L, 4]`, `[K, L]`."""
+    costs = smooth_l1_loss(limbs, people, reduction="none", beta=how.beta).mean(2)  # [K, L]
+    return how.weight * (costs * is_known).sum(1) / is_known.sum(1).clamp(min=1)
 
 
 def adjacency_costs(said: Tensor, truth: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from gerdata.learn.architecture import Model, Output, decoder_of
 from gerdata.learn.batch import Batch
 from gerdata.learn.bottleneck import Latent, kl_loss, mmd_loss
 from gerdata.learn.heatmap import heatmap_loss
+from gerdata.learn.matching import LimbCost
 from gerdata.learn.person_query import meeting_limbs, query_loss
 from gerdata.learn.target import BODY, FACE, channels_of
 from gerdata.learn.ve_md import Output as VeMdOutput
@@ -65,7 +66,8 @@ def structure_loss(output: VeMdOutput, batch: Batch, recipe: TrainRecipe) -> Ten
     people, is_known, maps, has_maps = (one[batch.has_video].flatten(0, 1) for one in batch.targets)
     if output.people is not None:
         meets = meeting_limbs(channels).to(device)
-        return query_loss(output.people, people[:, :, channels], is_known[:, :, channels], meets)
+        how = LimbCost(recipe.query_limb_beta, recipe.query_limb_weight)
+        return query_loss(output.people, people[:, :, channels], is_known[:, :, channels], meets, how)
     assert output.heatmaps is not None
     told = heatmap_loss(output.heatmaps, maps[:, channels], recipe.limb_weight)  # [N, channels]
     known = torch.cat(

@@ -13,6 +13,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gerdata.learn.matching import (
     ADJACENCY_WEIGHT,
+    PUBLISHED,
+    LimbCost,
     Matches,
     adjacency_costs,
     assign,
@@ -81,10 +83,10 @@ def meeting_limbs(channels: list[int]) -> Tensor:
     return torch.tensor([[i != j and bool(ends[i] & ends[j]) for j in channels] for i in channels])
 
 
-def match(said: People, people: Tensor, is_known: Tensor, meets: Tensor) -> Matches:
+def match(said: People, people: Tensor, is_known: Tensor, meets: Tensor, how: LimbCost = PUBLISHED) -> Matches:
     """The assignment of queries to `people [N, P, L, 4]`; who has no limb in `is_known [N, P, L]` is nobody."""
     with torch.no_grad():
-        costs = limb_costs(said.limbs.float(), people, is_known)  # [N, Q, P]
+        costs = limb_costs(said.limbs.float(), people, is_known, how)  # [N, Q, P]
         if said.adjacency is not None:
             costs = costs + ADJACENCY_WEIGHT * adjacency_costs(said.adjacency.float(), true_adjacency(is_known, meets))
         if said.presence is not None:
@@ -92,15 +94,18 @@ def match(said: People, people: Tensor, is_known: Tensor, meets: Tensor) -> Matc
     return assign(costs, is_known.any(dim=2))
 
 
-def query_loss(said: People, people: Tensor, is_known: Tensor, meets: Tensor) -> Tensor:
+def query_loss(said: People, people: Tensor, is_known: Tensor, meets: Tensor, how: LimbCost = PUBLISHED) -> Tensor:
     """Loss of each frame, [N]: the mean over its matched people of limbs and adjacency, plus the mean over its queries of the
     presence. 0 in a frame without people: `is_known [N, P, L]` says of whom anything is known.
 
-    Without presence this is the published loss, but for frames: there it is a mean over the pairs of a whole batch.
+    Without presence, and with limbs costed as published, this is the published loss, but for frames: there it is a mean over
+    the pairs of a whole batch.
     """
-    pairs = match(said, people, is_known, meets)
+    pairs = match(said, people, is_known, meets, how)
     known = is_known[pairs.frame, pairs.person]  # [K, L]
-    costs = pair_costs(said.limbs[pairs.frame, pairs.query].float(), people[pairs.frame, pairs.person], known)  # [K]
+    costs = pair_costs(
+        said.limbs[pairs.frame, pairs.query].float(), people[pairs.frame, pairs.person], known, how
+    )  # [K]
     if said.adjacency is not None:
         wanted = true_adjacency(known, meets)
         told = said.adjacency[pairs.frame, pairs.query].float()

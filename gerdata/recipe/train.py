@@ -107,6 +107,8 @@ class TrainRecipe(Recipe):
     queries: int = Field(12, ge=1, le=512)
     query_layers: int = Field(1, ge=1, le=12)
     query_heads: int = Field(4, ge=1, le=32)
+    query_limb_beta: float = Field(1.0, ge=1e-4, le=1)  # shares of the frame from which smooth L1 of limbs is a line
+    query_limb_weight: float = Field(1.0, gt=0, le=1000)  # of limbs beside presence and adjacency
     no_person: bool = True  # queries also say whether they are anybody
     adjacency: bool = False  # queries also say which limbs meet
     heatmap_width: int = Field(24, ge=1, le=1024)

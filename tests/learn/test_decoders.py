@@ -13,9 +13,10 @@ from torch.nn.functional import binary_cross_entropy, mse_loss, smooth_l1_loss
 
 from gerdata.chance import rng_for
 from gerdata.clip import BodyMaps, Structure
+from gerdata.learn import matching
 from gerdata.learn.heatmap import RARE, Heatmap, Stages, heatmap_loss
 from gerdata.learn.limb_maps import draw_limbs
-from gerdata.learn.matching import adjacency_costs, assign, limb_costs, pair_costs, true_adjacency
+from gerdata.learn.matching import PUBLISHED, LimbCost, adjacency_costs, assign, limb_costs, pair_costs, true_adjacency
 from gerdata.learn.person_query import (
     NO_PERSON_WEIGHT,
     People,
@@ -43,30 +44,39 @@ def said_and_true(seed: int = 0) -> tuple[People, Tensor, Tensor]:
     return People(limbs, presence, adjacency), people.where(is_known[..., None], 0.0), is_known
 
 
-def published_cost(said: People, people: Tensor, is_known: Tensor, n: int, q: int, p: int) -> float:
+def looped_cost(
+    said: People, people: Tensor, is_known: Tensor, at: tuple[int, int, int], how: LimbCost = PUBLISHED
+) -> float:
     """One pair, as the published code has it: smooth L1 over known numbers, half the cross-entropy of the adjacency."""
+    n, q, p = at
     known = is_known[n, p]
-    cost = smooth_l1_loss(said.limbs[n, q][known], people[n, p][known]).item() if known.any() else 0.0
+    cost = smooth_l1_loss(said.limbs[n, q][known], people[n, p][known], beta=how.beta).item() if known.any() else 0.0
+    cost *= how.weight
     if said.adjacency is not None:
         wanted = torch.tensor([[float(known[i] and known[j] and MEETS[i, j]) for j in range(L)] for i in range(L)])
         cost += 0.5 * binary_cross_entropy(said.adjacency[n, q], wanted).item()
     return cost
 
 
-def test_costs_of_all_pairs_are_those_of_a_double_loop() -> None:
+@pytest.mark.parametrize("how", [PUBLISHED, LimbCost(0.02, 5.0), LimbCost(0.5, 1.0)])
+def test_costs_of_all_pairs_are_those_of_a_double_loop(how: LimbCost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "AT_ONCE", 2 * Q * P * L * 4)  # two of the three frames
     said, people, is_known = said_and_true()
     assert said.adjacency is not None
-    costs = limb_costs(said.limbs, people, is_known) + 0.5 * adjacency_costs(
+    costs = limb_costs(said.limbs, people, is_known, how) + 0.5 * adjacency_costs(
         said.adjacency, true_adjacency(is_known, MEETS)
     )
-    loops = [[[published_cost(said, people, is_known, n, q, p) for p in range(P)] for q in range(Q)] for n in range(N)]
+    loops = [
+        [[looped_cost(said, people, is_known, (n, q, p), how) for p in range(P)] for q in range(Q)] for n in range(N)
+    ]
     assert torch.allclose(costs, torch.tensor(loops), atol=1e-5)
 
 
-def test_pairs_cost_the_same_alone_and_outside_of_the_unit_square_too() -> None:
+@pytest.mark.parametrize("how", [PUBLISHED, LimbCost(0.02, 5.0)])
+def test_pairs_cost_the_same_alone_and_outside_of_the_unit_square_too(how: LimbCost) -> None:
     said, people, is_known = said_and_true()
-    costs = limb_costs(said.limbs, people, is_known)
-    alone = pair_costs(said.limbs[0, :P], people[0], is_known[0])
+    costs = limb_costs(said.limbs, people, is_known, how)
+    alone = pair_costs(said.limbs[0, :P], people[0], is_known[0], how)
     assert torch.allclose(alone, costs[0].diagonal(), atol=1e-6)
     far = pair_costs(torch.full((1, L, 4), 3.0), torch.zeros(1, L, 4), torch.ones(1, L, dtype=torch.bool))
     assert far.item() == pytest.approx(2.5)  # |d| - 1/2
@@ -113,7 +123,7 @@ def test_the_published_loss_is_the_mean_cost_of_matched_pairs() -> None:
     loss = query_loss(said, people, is_known, MEETS)
     for n in range(N):
         there = [p for p in range(P) if is_known[n, p].any()]
-        table = np.array([[published_cost(said, people, is_known, n, q, p) for p in there] for q in range(Q)])
+        table = np.array([[looped_cost(said, people, is_known, (n, q, p)) for p in there] for q in range(Q)])
         wanted = table[linear_sum_assignment(table)].mean() if there else 0.0
         assert loss[n].item() == pytest.approx(wanted, abs=1e-5)
 
@@ -126,7 +136,7 @@ def test_queries_without_a_person_are_held_to_saying_so() -> None:
     for n in range(2):  # of the last frame nothing is known
         matched = set(pairs.query[pairs.frame == n].tolist())
         costs = [
-            published_cost(said, people, is_known, n, int(q), int(p)) for f, q, p in zip(*pairs, strict=True) if f == n
+            looped_cost(said, people, is_known, (n, int(q), int(p))) for f, q, p in zip(*pairs, strict=True) if f == n
         ]
         total = weight = 0.0
         for q in range(Q):
