@@ -133,12 +133,18 @@ class Prediction:
 
 
 def protection_for(run_protection: str) -> str:
-    """The protect recipe that a run's data went through; `remove` where they were synthetic. `UsageError` for several."""
-    words = {one.split()[0] for one in run_protection.split(", ") if one}
-    known = sorted(words & set(recipe_names("protect")))
-    if len(known) > 1:
-        raise UsageError(f"the run was trained on clips protected by {', '.join(known)}; name one with --recipe")
-    return known[0] if known else "remove"
+    """The protect recipe that a run's data went through; `remove` where they were synthetic. `UsageError` for several, or for
+    one that is not shipped."""
+    told = {one.removesuffix(" (not obfuscated)") for one in run_protection.split(", ") if one}
+    real = sorted(one for one in told if one.split()[0] not in ("synthetic", "collage"))
+    unknown = [one for one in real if one not in recipe_names("protect")]
+    if unknown:
+        raise UsageError(
+            f"the run was trained on clips protected by {unknown[0]!r}, which is not shipped; name its file with --recipe"
+        )
+    if len(real) > 1:
+        raise UsageError(f"the run was trained on clips protected by {', '.join(real)}; name one with --recipe")
+    return real[0] if real else "remove"
 
 
 def predict(clip: Path, trained: Trained, how: Protect) -> list[Prediction]:

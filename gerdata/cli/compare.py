@@ -84,5 +84,5 @@ def _sides(things: list[Path], shared: Sides) -> tuple[list[Path], list[Path], P
         for path in given:
             inside = sorted(done.parent for done in path.glob(f"*/{DONE}") if done.parent.name != VIDEO)
             found += [path] if (path / DONE).is_file() or not inside else inside
-        sides.append(found)
+        sides.append(list({path.resolve(): path for path in found}.values()))  # the same run twice is no second one
     return sides[0], sides[1], releases[0] if releases else None

@@ -58,7 +58,10 @@ def evaluate(
         str | None, typer.Option(help="train, validation or test (default: as the protocol says, else test).")
     ] = None,
     modality: Annotated[str, typer.Option(help="both, video or audio; the other becomes a null token.")] = "both",
-    hide: Annotated[str, typer.Option(help="none, or heads-and-sound: what the model must not need.")] = "none",
+    hide: Annotated[
+        str | None,
+        typer.Option(help="none, or heads-and-sound: what the model must not need (default: as it was trained)."),
+    ] = None,
     *,
     shared: Ways,
 ) -> None:
@@ -97,7 +100,7 @@ def evaluate(
     lines = [_headline(told), *(f"  {part.line()}" for part in told.parts)]
     fields: dict[str, Any] = dataclasses.asdict(metrics_of(outcome, chosen)) | {"breakdown": told}
     if protocol:
-        both = _protocols(protocol, trained, outcome, opened)
+        both = _protocols(shared, trained, outcome, opened)
         lines.append(both.line())
         fields |= {"protocol": protocol, "gap": both.gap, "optimistic": protocol == "published"}
         if protocol == "published":
@@ -129,15 +132,15 @@ def _known_of_real(release: Path, shared: Ways) -> "Mapping[str, Structure]":
     return private_structures(release, look_private(shared.private_root))
 
 
-def _protocols(protocol: str, trained: "Trained", outcome: "Outcome", opened: Any) -> "Protocols":
+def _protocols(shared: Ways, trained: "Trained", outcome: "Outcome", opened: Any) -> "Protocols":
     """Both protocols, of which one has been asked already."""
     from gerdata.learn.evaluate import ask_split
     from gerdata.learn.protocol import both_protocols
 
-    splits = (trained.run.selection, "test")
+    protocol, splits = shared.protocol, (trained.run.selection, "test")
     other = ask_split(trained, opened(splits[1] if protocol == "published" else splits[0]))
     published, clean = (outcome, other) if protocol == "published" else (other, outcome)
-    return both_protocols(protocol, published, clean, splits)  # type: ignore[arg-type]
+    return both_protocols(protocol, published, clean, splits, shared.seed)  # type: ignore[arg-type]
 
 
 def _headline(told: "Breakdown") -> str:
@@ -150,16 +153,16 @@ def _headline(told: "Breakdown") -> str:
     )
 
 
-def _check(split: str | None, modality: str, hide: str, protocol: str | None, shared: Ways) -> None:
+def _check(split: str | None, modality: str, hide: str | None, protocol: str | None, shared: Ways) -> None:
     for name, value, known in (
         ("split", split, (None, "train", "validation", "test")),
         ("modality", modality, ("both", "video", "audio")),
-        ("hide", hide, ("none", "heads-and-sound")),
+        ("hide", hide, (None, "none", "heads-and-sound")),
         ("protocol", protocol, (None, "published", "clean")),
     ):
         if value not in known:
             raise UsageError(f"--{name} {value}: expected one of {', '.join(str(one) for one in known if one)}")
-    if hide != "none" and (shared.corrupt or shared.occlude):
+    if hide == "heads-and-sound" and (shared.corrupt or shared.occlude):
         raise UsageError("--hide, --corrupt and --occlude all change the clips; take --hide alone")
     if shared.private_structure and not shared.structure:
         raise UsageError("--private-structure says what --structure is held to; add --structure")

@@ -63,13 +63,15 @@ def train(
         line = f"would train {recipe} for {how.epochs} epochs on {len(splits.train)} clips → {out}"
         say(shared, "train", out, line, status="planned", read=sum(len(one) for one in splits.used()))
         return
-    if shared.overwrite:
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal and a folder
+    if shared.overwrite and is_first:
         clear(out)
-    watches = [board(out / "tensorboard")] if shared.tensorboard else []
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal
+    watches = [board(out / "tensorboard")] if shared.tensorboard and is_first else []
     with Epochs("train", how.epochs, shared.quiet or not is_first, how.first_epochs) as epochs:
         watching = beside._replace(watch=_all_of([epochs.watch, *watches]), watch_first=epochs.watch_first)
         run = train(how, release, out, shared.seed, epochs.tell, threads, watching)
+    if not is_first:
+        return
     kind, figures = run.best.data_kind, run.test or run.best
     line = (
         f"{run.best.data_kind} · best epoch {run.best_epoch}: validation accuracy {run.best.accuracy:.3f}, macro-F1 "

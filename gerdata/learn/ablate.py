@@ -103,11 +103,11 @@ def ablate(
     places: dict[str, list[Place]] = {}
     cells = cells_of(how, releases)
     for cell, release in cells:  # what cannot begin is refused before hours of what can
-        first = place_of(cell, release, out, how.seeds[0])
+        first = place_of(cell, release, out, how.seeds[0], threads)
         checked_splits(first.recipe, first.release, first.seed)
     for number, (cell, release) in enumerate(cells):
         for seed in how.seeds:
-            place = place_of(cell, release, out, seed)
+            place = place_of(cell, release, out, seed, threads)
             start = None
             if cell.start:
                 start = next(one.run for one in places[cell.start] if one.seed == seed)
@@ -127,18 +127,18 @@ def cells_of(how: AblateRecipe, releases: Sequence[Path]) -> list[tuple[Cell, Pa
     if not how.over_releases:
         return [(cell, releases[0]) for cell in how.resolved()]
     out = []
-    for release in releases:
+    for release in (one.absolute() for one in releases):
         for cell in how.resolved():
             tail = "" if cell.name == "base" else f", {cell.name}"
             first = "" if cell.name == "base" else f", {cell.reference or cell.name}"
             told = {"name": f"{release.name}{tail}", "start": f"{release.name}, {cell.start}" if cell.start else ""}
-            reference = f"{releases[0].name}{first}"
+            reference = f"{releases[0].absolute().name}{first}"
             told["reference"] = "" if reference == told["name"] else reference
             out.append((cell.model_copy(update=told), release))
     return out
 
 
-def place_of(cell: Cell, release: Path, out: Path, seed: int) -> Place:
+def place_of(cell: Cell, release: Path, out: Path, seed: int, threads: int) -> Place:
     """The view of a cell, made where it is missing, and the folder of its run."""
     of = f"{release_fingerprint(release)}{cell.view.fingerprint()}{seed}"
     seen = make_view(release, cell.view, out / VIEWS / _digest(of), seed)
@@ -146,19 +146,20 @@ def place_of(cell: Cell, release: Path, out: Path, seed: int) -> Place:
     clips = sum(row.clip.label is not None for row in rows)
     a_pass = math.ceil(clips / cell.train.batch)
     recipe = recipe_of(cell, a_pass)
-    run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}")
+    run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}{threads}")  # other threads, other bytes
     return Place(cell, recipe, seen, run, seed, clips, (recipe.first_epochs + recipe.epochs) * a_pass)
 
 
 def recipe_of(cell: Cell, a_pass: int) -> TrainRecipe:
     """How a cell is trained, where a pass over its clips takes `a_pass` steps. `cell.steps` are those of both stages, which
-    keep their proportion; what starts from another cell has had its first stage there."""
+    keep their proportion; what starts from another cell has had its first stage and its weights there."""
     first, second = 0 if cell.start else cell.train.first_epochs, cell.train.epochs
     if cell.steps:
         passes = max(1, round(cell.steps / a_pass))
         first = min(passes - 1, round(passes * first / (first + second)))
         second = passes - first
-    return cell.train.model_copy(update={"video_epochs": first, "epochs": second})
+    weights = "" if cell.start else cell.train.picture_weights
+    return cell.train.model_copy(update={"video_epochs": first, "epochs": second, "picture_weights": weights})
 
 
 def run_place(place: Place, start: Path | None, threads: int, tell: Tell) -> Run:
@@ -176,8 +177,6 @@ def run_place(place: Place, start: Path | None, threads: int, tell: Tell) -> Run
 def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
     """Train on from the kept weights of another run; what they were stands in the run's identity as `pretrained`."""
     recipe = place.recipe
-    if recipe.picture_weights:
-        raise RecipeError("a cell that starts from another cannot also have weights of its own")
     splits = checked_splits(recipe, place.release, place.seed)
     classes = splits.train.header.classes
     make_folder(place.run)
@@ -247,6 +246,11 @@ def check_ablation(how: AblateRecipe, releases: Sequence[Path]) -> None:
         raise RecipeError(f"this ablation takes one release, came {len(releases)}")
     if how.over_releases and len(releases) < 2:
         raise RecipeError("this ablation compares releases; name two or more of the same clips")
+    names = [release.absolute().name for release in releases]
+    if len(set(names)) < len(names):
+        raise RecipeError(
+            f"releases are told apart by their folders' names, came {', '.join(names)}; link one by another"
+        )
     for release in releases:
         read_header(release)
         if not how.needs_real:

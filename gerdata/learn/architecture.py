@@ -67,11 +67,26 @@ def load_pretrained(model: Model, recipe: TrainRecipe) -> str:
     return load_vision(model.picture, vision, recipe.picture_weights)
 
 
+OF_ONE = {  # keys that one architecture alone reads, and that would seem to matter in an ablation of the other
+    "cross-attention": ("query", "alignment", "pooling"),
+    "ve-md": ("decoder", "route", "embedding"),
+}
+
+
 def check_recipe(recipe: TrainRecipe) -> None:
-    """`RecipeError` where the sound is cut too short for the network that listens."""
-    if recipe.architecture != "video" and recipe.sound != "none":
+    """`RecipeError` where the sound is cut too short for the network that listens, or a key is set that the other architecture
+    reads."""
+    other = {"cross-attention": "ve-md", "ve-md": "cross-attention"}.get(recipe.architecture, "")
+    for key in OF_ONE.get(other, ()):
+        if getattr(recipe, key) != TrainRecipe.model_fields[key].default:
+            raise RecipeError(
+                f"{key} = {getattr(recipe, key)!r}: {recipe.architecture} does not read it, {other} does; leave it out"
+            )
+    if listens(recipe):
         least = MIN_PAPER if recipe.sound == "paper" else MIN_TINY
         check_segment(recipe.mels, recipe.segment_s, least, recipe.hop)
+    elif recipe.modality == "audio":
+        raise RecipeError('modality = "audio": this model has no branch that listens; take "both" or "video"')
 
 
 def check_frames(recipe: TrainRecipe, n_frames: int) -> None:
@@ -97,8 +112,14 @@ def check_structure(recipe: TrainRecipe, members: tuple[str, ...], release: Path
 
 
 def form_of(recipe: TrainRecipe) -> Form:
-    """In what form a recipe's model takes a clip."""
-    return Form(recipe.image_px, recipe.mels, recipe.segments, recipe.segment_s, recipe.modality, recipe.hop)
+    """In what form a recipe's model takes a clip: without sound where it has no branch that listens."""
+    modality = recipe.modality if listens(recipe) else "video"
+    return Form(recipe.image_px, recipe.mels, recipe.segments, recipe.segment_s, modality, recipe.hop)
+
+
+def listens(recipe: TrainRecipe) -> bool:
+    """Whether a recipe's model has a branch of sound."""
+    return recipe.architecture != "video" and recipe.sound != "none"
 
 
 def decoder_of(recipe: TrainRecipe) -> Decoder:

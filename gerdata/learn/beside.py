@@ -30,12 +30,13 @@ class Beside(NamedTuple):
     structures_print: str = ""  # a keyed fingerprint of them
     embeddings: Mapping[str, Tensor] = {}  # float32 [e]
     embeddings_print: str = ""
+    looks_at_test: bool = True  # once, at the end
     watch: Watch = unwatched  # is told an epoch and its figures; and before them, without any, how many are done
     watch_first: Watch = unwatched  # the same of a first stage
 
     def of_first_stage(self, with_structures: bool) -> "Beside":
         """What a first stage takes."""
-        alone = Beside(self.device, self.workers, watch=self.watch_first)
+        alone = Beside(self.device, self.workers, looks_at_test=False, watch=self.watch_first)
         if not with_structures:
             return alone
         return alone._replace(structures=self.structures, structures_print=self.structures_print)

@@ -24,7 +24,7 @@ from gerdata.learn.bootstrap import (
 from gerdata.learn.metrics import DataKind, Ids, confusion_of
 from gerdata.learn.outcome import Outcome
 
-PEOPLE = (("1-2", 1, 2), ("3-5", 3, 5), ("6-9", 6, 9), ("10 or more", 10, 1 << 30))
+PEOPLE = (("none", 0, 0), ("1-2", 1, 2), ("3-5", 3, 5), ("6-9", 6, 9), ("10 or more", 10, 1 << 30))
 MARGINS = (("under 0.1", 0.0, 0.1), ("0.1-0.3", 0.1, 0.3), ("0.3 or more", 0.3, float("inf")))  # in units of the rule
 
 

@@ -24,6 +24,7 @@ from gerdata.learn.metrics import DataKind
 from gerdata.learn.sampler import Catalogue, Mixing, epoch_order
 from gerdata.learn.target import rescaled
 from gerdata.manifest import Header
+from gerdata.recipe import TrainRecipe
 from gerdata.release import ReleaseDataset
 from gerdata.store.home import Folder
 from gerdata.store.index import Ints
@@ -153,6 +154,20 @@ class ReleaseSplit(Dataset[Item]):
             known = ", ".join(self.header.classes)
             raise DatasetError(f"{self.release}: clip {name} has label {label!r}, classes are {known}")
         return np.flatnonzero(labels >= 0)
+
+
+def hidden_by(recipe: TrainRecipe) -> Hide:
+    """What the control of a recipe hides from its model, in training and whenever it is asked."""
+    return "heads-and-sound" if recipe.control == "heads-and-sound" else "none"
+
+
+def give_vectors(split: ReleaseSplit, vectors: Mapping[str, Tensor]) -> None:
+    """The vectors of a split's clips, by id; `DatasetError` where there are some, and none is of these."""
+    if vectors and not any(row.clip.id in vectors for row in split.rows):
+        raise DatasetError(
+            f"{split.release}: none of the vectors is named by the id of a clip of {split.split!r}, as its manifest has them"
+        )
+    split.embeddings = vectors
 
 
 def read_header(release: Path) -> Header:

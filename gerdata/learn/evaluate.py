@@ -12,7 +12,7 @@ from gerdata.clip import Audio, Frames
 from gerdata.errors import DatasetError
 from gerdata.learn.architecture import Model, ask, build_model, form_of
 from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, collate, video_tensor
-from gerdata.learn.data import Hide, ReleaseSplit
+from gerdata.learn.data import Hide, ReleaseSplit, give_vectors, hidden_by
 from gerdata.learn.metrics import Metrics, measure
 from gerdata.learn.outcome import Outcome, answers, outcome_of
 from gerdata.learn.run import Run, load_weights
@@ -37,12 +37,13 @@ def load(run: Path) -> Trained:
 
 
 def evaluate(
-    run: Path, release: Path, split: str = "test", modality: Modality = "both", hide: Hide = "none"
+    run: Path, release: Path, split: str = "test", modality: Modality = "both", hide: Hide | None = None
 ) -> Metrics:
     """Figures of a finished run on one split of a release.
 
     `modality="video"` or `"audio"` puts the null token in place of the other, as far as the run has learned both;
-    `hide="heads-and-sound"` takes both away. `DatasetError` where the classes are not those of the run.
+    `hide="heads-and-sound"` takes both away, and None what its training hid. `DatasetError` where the classes are not those of
+    the run.
     """
     trained = load(run)
     return measure_split(trained.model, open_split(trained, run, release, split, modality, hide))
@@ -54,17 +55,20 @@ def open_split(
     release: Path,
     split: str,
     modality: Modality = "both",
-    hide: Hide = "none",
+    hide: Hide | None = None,
     embeddings: Mapping[str, torch.Tensor] | None = None,
 ) -> ReleaseSplit:
-    """The labelled clips of a split in the form of a run; `DatasetError` where the classes are not those of the run, or where
-    it learnt from vectors of its clips and no `embeddings` (by id) come with these."""
+    """The labelled clips of a split in the form of a run, with what its training hid hidden, unless `hide` says otherwise.
+
+    `DatasetError` where the classes are not those of the run, or where it learnt from vectors of its clips and `embeddings` (by
+    id) are of none of these.
+    """
     if trained.run.identity.embeddings and embeddings is None:
         raise DatasetError(
             f"{run}: learnt from vectors of its clips, too; expected those of this split: evaluate takes --embeddings FILE"
         )
     form = trained.form if modality == "both" else _only(trained.form, modality)
-    data = ReleaseSplit(release, split, form, hide)
+    data = ReleaseSplit(release, split, form, hide or hidden_by(trained.run.identity.recipe))
     if data.header.classes != trained.run.identity.classes:
         raise DatasetError(
             f"{release}: classes {', '.join(data.header.classes)}; the run at {run} knows "
@@ -72,7 +76,7 @@ def open_split(
         )
     if not len(data):
         raise DatasetError(f"{release}: split {split!r} has no labelled clips; nothing can be measured")
-    data.embeddings = embeddings or {}
+    give_vectors(data, embeddings or {})
     return data
 
 
@@ -113,7 +117,7 @@ def refuse_without_vectors(trained: Trained) -> None:
 def item_of(name: str, frames: Frames | None, audio: Audio | None, form: Form) -> Item:
     """A clip without a label in a model's form; what is None is missing, and a null token stands for it. A clip has frames or
     sound; `frames: uint8 [T, H, W, 3]`, `audio: float32 [N]` at 16 kHz."""
-    black = np.zeros((1, form.image_px, form.image_px, 3), np.uint8)
+    black = np.zeros((form.segments, form.image_px, form.image_px, 3), np.uint8)  # so many divide by segments, too
     return Item(
         id=name,
         video=video_tensor(list(black if frames is None else frames), form),

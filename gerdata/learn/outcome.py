@@ -16,7 +16,7 @@ from gerdata.learn.batch import Batch, Item, batches, collate
 from gerdata.learn.bootstrap import Floats
 from gerdata.learn.metrics import DataKind, Ids, Metrics, measure
 
-BATCH = 64  # clips at once; probabilities do not depend on it beyond rounding
+BATCH, FRAMES = 64, 320  # clips and frames at once, at most; probabilities do not depend on it beyond rounding
 
 
 class Asked(Protocol):
@@ -93,7 +93,8 @@ def answers(model: Model, data: Asked, size: int = BATCH) -> Iterator[tuple[Batc
     model.eval()
     try:
         with torch.no_grad():
-            tasks = batches(list(range(len(data))), size)
+            at_once = min(size, FRAMES // len(data[0].video)) if len(data) else size
+            tasks = batches(list(range(len(data))), max(1, at_once))
             with in_turn(lambda some: collate([data[i] for i in some]), tasks) as reading:
                 for batch in reading:
                     yield batch, ask(model, batch.to(device))

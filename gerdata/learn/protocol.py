@@ -36,11 +36,13 @@ class Protocols:
         return f"gap, {self.published.split} (published) less {self.clean.split} (clean): {told}"
 
 
-def both_protocols(protocol: Protocol, published: Outcome, clean: Outcome, splits: tuple[str, str]) -> Protocols:
+def both_protocols(
+    protocol: Protocol, published: Outcome, clean: Outcome, splits: tuple[str, str], seed: int = 0
+) -> Protocols:
     """`splits`: the names of the split that chose the epoch and of the one that chose nothing."""
     return Protocols(
         protocol,
-        break_down(published, splits[0]),
-        break_down(clean, splits[1]),
-        {name: gap_of(published, clean, name) for name in FIGURES},
+        break_down(published, splits[0], seed),
+        break_down(clean, splits[1], seed),
+        {name: gap_of(published, clean, name, seed) for name in FIGURES},
     )

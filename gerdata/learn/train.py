@@ -40,7 +40,7 @@ from gerdata.learn.batch import Batch, batches, collate
 from gerdata.learn.beside import Beside, Watch
 from gerdata.learn.bottleneck import Spread
 from gerdata.learn.change import Ranges, apply_change, draw_change, needs_waveform
-from gerdata.learn.data import Hide, ReleaseSplit, release_fingerprint
+from gerdata.learn.data import ReleaseSplit, give_vectors, hidden_by, release_fingerprint
 from gerdata.learn.evaluate import load, measure_split
 from gerdata.learn.frozen import FrozenSplit, freeze_picture, take_picture
 from gerdata.learn.metrics import Metrics
@@ -200,15 +200,14 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
 
 def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = Beside()) -> Splits:  # noqa: B008
     """The splits of a release as the recipe wants them; its control is applied to all, but the labels of a test stay true."""
-    hide: Hide = "heads-and-sound" if recipe.control == "heads-and-sound" else "none"
-    form = form_of(recipe)
+    hide, form = hidden_by(recipe), form_of(recipe)
     learning = dataclasses.replace(form, structure=decoder_of(recipe) != "none")
     training = ReleaseSplit(release, "train", learning, hide, keep_sound=needs_waveform(recipe.augment))
     validation = ReleaseSplit(release, SELECTION, form, hide)
     for split in (training, validation):
         if not len(split):
             raise DatasetError(f"{release}: split {split.split!r} has no labelled clips; shard with a larger share")
-    has_test = (release / "manifest" / "test.parquet").is_file()
+    has_test = beside.looks_at_test and (release / "manifest" / "test.parquet").is_file()
     test = ReleaseSplit(release, "test", form, hide) if has_test else None
     if recipe.control == "shuffled-labels":
         # the split that chooses the epoch, too: true labels there would choose by truth
@@ -216,10 +215,9 @@ def read_splits(recipe: TrainRecipe, release: Path, seed: int, beside: Beside = 
         validation.shuffle_labels(seed)
     splits = Splits(training, validation, test if test else None)
     for split in splits.used():
-        split.embeddings, split.workers = beside.embeddings, beside.workers
+        split.workers = beside.workers
+        give_vectors(split, beside.embeddings)
     training.structures = beside.structures
-    if beside.embeddings and not any(row.clip.id in beside.embeddings for row in training.rows):
-        raise DatasetError(f"{release}: none of the vectors is named by the id of one of its training clips")
     if beside.structures:
         refuse_strangers(release, (row.clip.id for row in training.rows), beside.structures)
     else:

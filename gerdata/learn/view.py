@@ -81,6 +81,8 @@ def share_of_groups(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
     """The rows of as many whole groups, by lot, as make `share` of the clips; a smaller share is part of a larger one."""
     if share >= 1:
         return list(rows)
+    if share <= 0:
+        return []
     groups = sorted({row.clip.group for row in rows})
     order = [groups[i] for i in rng_for(seed, "view", "real").permutation(len(groups))]
     size = {group: sum(row.clip.group == group for row in rows) for group in groups}

@@ -54,6 +54,8 @@ class AblateRecipe(Recipe):
 
     @model_validator(mode="after")
     def _whole(self) -> "AblateRecipe":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: the same one twice is no second run, came {list(self.seeds)}")
         odd = [name for name in self.cells if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name)]
         if odd:
             raise ValueError(f"a cell's name is small letters, digits and hyphens, came {odd[0]!r}")
