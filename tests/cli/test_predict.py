@@ -110,6 +110,9 @@ def test_the_protection_is_that_of_the_runs_data() -> None:
     assert protection_for("synthetic") == "remove"
     with pytest.raises(UsageError, match="remove, whole-frame"):
         protection_for("whole-frame, remove")
+    for own in ("mine", "mine (not obfuscated)", "mine, remove"):
+        with pytest.raises(UsageError, match="'mine', which is not shipped"):
+            protection_for(own)
 
 
 def test_the_challenge_file_holds_ids_unless_names_are_asked_for(

@@ -124,7 +124,8 @@ def test_compare_is_paired_and_refuses_what_is_not_alike(
     shutil.copytree(run, tmp_path / "runs/one")
     shutil.copytree(run, tmp_path / "runs/two")
     release = workspace / "shards/release"
-    ran = here("compare", "--a", tmp_path / "runs", "--b", run, release, "--split", "validation")
+    twice = ("--a", tmp_path / "runs", "--a", tmp_path / "runs/one")  # the same run twice is no second one
+    ran = here("compare", *twice, "--b", run, release, "--split", "validation")
     assert ran.code == 0, ran.err
     assert "2 runs against 1" in ran.out
     assert here("compare", run, "--workspace", workspace).code == 2

@@ -13,7 +13,7 @@ from gerdata.learn.ablate import ablate, cells_of, recipe_of
 from gerdata.learn.data import ReleaseSplit, read_header, release_fingerprint
 from gerdata.learn.evaluate import load
 from gerdata.learn.run import Run
-from gerdata.learn.view import kept_members, make_view
+from gerdata.learn.view import kept_members, make_view, share_of_groups
 from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import AblateRecipe, TrainRecipe, ViewRecipe
 from gerdata.recipe.ablate import Cell
@@ -55,7 +55,9 @@ def test_steps_are_those_of_both_stages(steps: int, stages: tuple[int, int]) -> 
     cell = Cell(name="a", train=train, view=ViewRecipe(), steps=steps)
     told = recipe_of(cell, 10)  # steps of a pass
     assert (told.video_epochs, told.epochs) == stages
-    on = recipe_of(cell.model_copy(update={"start": "b"}), 10)
+    started = cell.model_copy(update={"start": "b", "train": train.model_copy(update={"picture_weights": "c"})})
+    on = recipe_of(started, 10)
+    assert on.picture_weights == ""  # its weights are those that it starts from
     assert (on.video_epochs, on.epochs) == (0, sum(stages) if steps else 16)  # its first stage was where it starts from
 
 
@@ -75,6 +77,11 @@ def test_a_view_holds_what_it_says_and_shares_its_tars(mixed: Path, tmp_path: Pa
 
     one, other = ReleaseSplit(less, "test", form_of(recipe)), ReleaseSplit(mixed, "test", form_of(recipe))
     assert (one[0].video == other[0].video).all()
+
+
+def test_a_share_of_nothing_real_is_nothing(mixed: Path) -> None:
+    rows = [row for row in rows_of(mixed) if not row.clip.is_synthetic]
+    assert [len(share_of_groups(rows, share, 0)) for share in (0.0, 0.1, 0.5, 1.0)] == [0, 4, 12, 24]  # whole groups of two
 
 
 def test_views_of_synthetic_clips(mixed: Path, tmp_path: Path) -> None:
@@ -190,6 +197,7 @@ def test_what_cannot_be_ablated_is_refused(mixed: Path, base: str, tmp_path: Pat
         {"cells": {"a": {"steps": -1}}, "reference": "a"},
         {"grid": {"lr": []}},
         {"seeds": []},
+        {"seeds": [0, 1, 0]},
     ):
         with pytest.raises(ValidationError):
             how(**odd)
@@ -199,6 +207,10 @@ def test_what_cannot_be_ablated_is_refused(mixed: Path, base: str, tmp_path: Pat
         ablate(how(), [mixed, release], tmp_path)
     with pytest.raises(RecipeError, match="two or more"):
         ablate(how(over_releases=True), [mixed], tmp_path)
+    with pytest.raises(RecipeError, match="folders' names"):
+        ablate(how(over_releases=True), [mixed, release], tmp_path)
+    with pytest.raises(RecipeError, match="cross-attention does not read it"):
+        ablate(how(grid={"decoder": ["none", "query"]}), [mixed], tmp_path)
 
 
 def test_releases_are_cells_of_their_own(mixed: Path, release: Path, base: str) -> None:

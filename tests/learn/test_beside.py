@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from gerdata.clip import Structure
-from gerdata.errors import DatasetError, MissingError, UsageError
+from gerdata.errors import DatasetError, MissingError, RecipeError, UsageError
+from gerdata.learn.architecture import check_recipe
 from gerdata.learn.batch import Form
 from gerdata.learn.beside import Beside, board, gather, vectors_of
 from gerdata.learn.data import ReleaseSplit
@@ -89,6 +90,7 @@ def test_a_first_stage_knows_of_people_only_where_it_has_a_decoder_of_them() -> 
     assert (told.structures, told.structures_print) == (given.structures, "p")
     told.watch(1, {})
     for stage in (told, given.of_first_stage(with_structures=False)):
+        assert not stage.looks_at_test
         assert (stage.embeddings, stage.embeddings_print) == ({}, "")
     assert (stage.structures, stage.structures_print, said) == ({}, "", [-1])
 
@@ -145,5 +147,9 @@ def test_a_run_that_learnt_from_vectors_is_asked_with_them(release: Path, recipe
     asked = measure_split(trained.model, open_split(trained, tmp_path / "run", release, "test", embeddings=vectors))
     assert run.test is not None
     assert asked.confusion == run.test.confusion
+    with pytest.raises(DatasetError, match="named by the id"):
+        open_split(trained, tmp_path / "run", release, "test", embeddings={"other": torch.zeros(4)})
+    with pytest.raises(RecipeError, match="cross-attention does not read it"):
+        check_recipe(recipe.model_copy(update={"embedding": 4}))
     with pytest.raises(DatasetError, match="named by the id"):
         read_splits(recipe, release, 0, beside._replace(embeddings={"other": torch.zeros(4)}))

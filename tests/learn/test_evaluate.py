@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gerdata.errors import DatasetError
+from gerdata.errors import DatasetError, RecipeError
+from gerdata.learn.architecture import check_recipe
 from gerdata.learn.data import ReleaseSplit
-from gerdata.learn.evaluate import evaluate, form_of, load, predict
+from gerdata.learn.evaluate import evaluate, form_of, load, open_split, predict
 from gerdata.learn.train import train
 from gerdata.recipe import TrainRecipe
 
@@ -31,6 +32,34 @@ def test_it_has_learned_from_the_picture_and_from_nothing_else(learned: Path, re
     assert evaluate(learned, release, "train", modality="video").accuracy > 0.9
     hidden = evaluate(learned, release, "train", hide="heads-and-sound")
     assert hidden.accuracy_low < 1 / 3 < hidden.accuracy_high
+
+
+def test_a_run_whose_control_hid_something_is_asked_with_it_hidden(
+    release: Path, recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    blind = recipe.model_copy(update={"epochs": 1, "control": "heads-and-sound"})
+    run = train(blind, release, tmp_path, 0, threads=1)
+    assert evaluate(tmp_path, release) == run.test
+    trained = load(tmp_path)
+    assert open_split(trained, tmp_path, release, "test").hide == "heads-and-sound"
+    assert open_split(trained, tmp_path, release, "test", hide="none").hide == "none"
+
+
+def test_what_cannot_listen_is_not_asked_about_sound(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    deaf = recipe.model_copy(update={"epochs": 1, "architecture": "video"})
+    train(deaf, release, tmp_path, 0, threads=1)
+    assert load(tmp_path).form.modality == "video"
+    with pytest.raises(DatasetError, match="learned video alone"):
+        evaluate(tmp_path, release, modality="audio")
+    for kind in ({"architecture": "video"}, {"architecture": "ve-md", "sound": "none"}):
+        with pytest.raises(RecipeError, match="no branch that listens"):
+            check_recipe(recipe.model_copy(update={**kind, "modality": "audio"}))
+
+
+def test_sound_alone_is_heard_whatever_the_alignment(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
+    told = {"epochs": 1, "alignment": "segments", "segments": 3, "train_frames": 3}
+    train(recipe.model_copy(update=told), release, tmp_path, 0, threads=1)
+    assert sum(predict(load(tmp_path), None, np.zeros(16000, np.float32)).values()) == pytest.approx(1, abs=1e-5)
 
 
 def test_sound_alone_is_learned_too(release: Path, recipe: TrainRecipe, tmp_path: Path) -> None:
