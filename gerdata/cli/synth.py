@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, options_of, say, say_plan, say_stage
-from gerdata.cli.options import Work, command_without
+from gerdata.cli.options import Work, command
 from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Parts(Work):
     ] = None
 
 
-@command_without("key")
+@command
 def synth(
     n: Annotated[int, typer.Option("--n", min=1, help="How many samples.")] = 300,
     recipe: Annotated[str, typer.Option(help="A synth recipe, by name or path.")] = "crowd",
