@@ -47,7 +47,7 @@ def limb_costs(limbs: Tensor, people: Tensor, is_known: Tensor, how: LimbCost = 
     known = is_known[..., None].expand_as(people).flatten(2).to(limbs.dtype)  # [N, P, 4L]
     said, truth = limbs.flatten(2), people.flatten(2)  # [N, Q, 4L], [N, P, 4L]
     if how.beta < 1:
-        few = max(1, AT_ONCE // max(1, said[0].numel() * truth.shape[1]))
+        few = max(1, AT_ONCE // max(1, said.shape[1] * truth.shape[1] * truth.shape[2]))  # frames; there may be none
         parts = zip(*(torch.split(one, few) for one in (said, truth, known)), strict=True)
         sums = torch.cat([_summed(a, b, weight, how.beta) for a, b, weight in parts])
     else:

@@ -82,6 +82,17 @@ def test_pairs_cost_the_same_alone_and_outside_of_the_unit_square_too(how: LimbC
     assert far.item() == pytest.approx(2.5)  # |d| - 1/2
 
 
+@pytest.mark.parametrize("how", [PUBLISHED, LimbCost(0.02, 5.0)])
+@pytest.mark.parametrize(("frames", "persons"), [(0, P), (N, 0), (0, 0)])
+def test_without_frames_or_people_there_are_no_pairs(frames: int, persons: int, how: LimbCost) -> None:
+    said, people, is_known = said_and_true()
+    few = People(*(None if one is None else one[:frames] for one in said))
+    costs = limb_costs(few.limbs, people[:frames, :persons], is_known[:frames, :persons], how)
+    assert costs.shape == (frames, Q, persons)
+    loss = query_loss(few, people[:frames, :persons], is_known[:frames, :persons], MEETS, how)
+    assert loss.tolist() == [0.0] * frames
+
+
 @pytest.mark.parametrize(("queries", "persons"), [(7, 4), (3, 5), (4, 4), (1, 1)])
 def test_an_assignment_is_scipys_of_each_frame_alone(queries: int, persons: int) -> None:
     costs = torch.rand(5, queries, persons, generator=torch.Generator().manual_seed(1))
