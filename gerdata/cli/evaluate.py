@@ -93,6 +93,10 @@ def evaluate(
     opened: Opened = partial(open_split, trained, run, where, **given)
     chosen = trained.run.selection if protocol == "published" else split or "test"
     data, known = opened(chosen), _known_of_real(where, shared)
+    if alterations and data.hide != "none":
+        raise UsageError(
+            "--hide, --corrupt and --occlude all change the clips; take --hide none, or neither of the others"
+        )
     if shared.private_structure:
         refuse_strangers(where, (row.clip.id for row in data.rows), known)
     outcome = ask_split(trained, data)
@@ -162,8 +166,6 @@ def _check(split: str | None, modality: str, hide: str | None, protocol: str | N
     ):
         if value not in known:
             raise UsageError(f"--{name} {value}: expected one of {', '.join(str(one) for one in known if one)}")
-    if hide == "heads-and-sound" and (shared.corrupt or shared.occlude):
-        raise UsageError("--hide, --corrupt and --occlude all change the clips; take --hide alone")
     if shared.private_structure and not shared.structure:
         raise UsageError("--private-structure says what --structure is held to; add --structure")
     if shared.structure and modality == "audio":
