@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked(WithPrivate):
-    """What `predict` understands beside the options of every stage."""
+    """What `predict` understands beside the options of every command."""
 
     run: Annotated[Path | None, typer.Option(help="A finished run (default: the one of the workspace).")] = None
     recipe: Annotated[

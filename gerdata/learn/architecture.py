@@ -76,12 +76,11 @@ OF_ONE = {  # keys that one architecture alone reads, and that would seem to mat
 def check_recipe(recipe: TrainRecipe) -> None:
     """`RecipeError` where the sound is cut too short for the network that listens, or a key is set that the other architecture
     reads."""
-    other = {"cross-attention": "ve-md", "ve-md": "cross-attention"}.get(recipe.architecture, "")
-    for key in OF_ONE.get(other, ()):
-        if getattr(recipe, key) != TrainRecipe.model_fields[key].default:
-            raise RecipeError(
-                f"{key} = {getattr(recipe, key)!r}: {recipe.architecture} does not read it, {other} does; leave it out"
-            )
+    for owner, keys in OF_ONE.items():
+        odd = [key for key in keys if getattr(recipe, key) != TrainRecipe.model_fields[key].default]
+        if odd and recipe.architecture not in (owner, "video"):  # a first stage keeps the keys of its recipe
+            value = getattr(recipe, odd[0])
+            raise RecipeError(f"{odd[0]} = {value!r}: {recipe.architecture} does not read it, {owner} does; leave it out")
     if listens(recipe):
         least = MIN_PAPER if recipe.sound == "paper" else MIN_TINY
         check_segment(recipe.mels, recipe.segment_s, least, recipe.hop)
