@@ -80,7 +80,9 @@ def check_recipe(recipe: TrainRecipe) -> None:
         odd = [key for key in keys if getattr(recipe, key) != TrainRecipe.model_fields[key].default]
         if odd and recipe.architecture not in (owner, "video"):  # a first stage keeps the keys of its recipe
             value = getattr(recipe, odd[0])
-            raise RecipeError(f"{odd[0]} = {value!r}: {recipe.architecture} does not read it, {owner} does; leave it out")
+            raise RecipeError(
+                f"{odd[0]} = {value!r}: {recipe.architecture} does not read it, {owner} does; leave it out"
+            )
     if listens(recipe):
         least = MIN_PAPER if recipe.sound == "paper" else MIN_TINY
         check_segment(recipe.mels, recipe.segment_s, least, recipe.hop)
