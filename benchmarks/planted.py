@@ -1,6 +1,7 @@
 """Where does a model look? Labels planted in faces alone, bodies alone, sound alone, or only in the agreement of two senses.
 
     python benchmarks/planted.py [--n 1500] [--first 20] [--epochs 8] [--signal faces ...] [--recipe cross-attention-tiny ...]
+                                 [--device cuda] [--workers 2] [--at FOLDER]
 
 Small groups, all of one feeling, which shows in one channel only; in the last set picture and sound of two groups are put
 together, and the label is whether they feel the same, so that neither alone tells it (each sense has learnt feelings before).
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from gerdata.chance import rng_for
 from gerdata.learn.alter import effect_of
 from gerdata.learn.architecture import form_of
 from gerdata.learn.batch import Form, Item
+from gerdata.learn.beside import Beside
 from gerdata.learn.breakdown import part_of
 from gerdata.learn.compare import signed
 from gerdata.learn.data import ReleaseSplit, release_fingerprint
@@ -67,6 +70,13 @@ class Agreeing(ReleaseSplit):
         return item._replace(audio=super().__getitem__(self.partner[index]).audio)
 
 
+class How(NamedTuple):
+    """What a row of the table is computed with."""
+
+    seed: int
+    device: str
+
+
 def run(*words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gerdata.cli", *words, "--quiet"], capture_output=True, text=True, check=False
@@ -75,23 +85,25 @@ def run(*words: str) -> None:
         raise SystemExit(f"{' '.join(words)}: exit {done.returncode}\n{done.stderr[-2000:]}")
 
 
-def released(signal: str, n: int, folder: Path) -> Path:
-    """A release whose label is in one channel."""
-    place = ("--workspace", str(folder))
+def released(signal: str, n: int, folder: Path, workers: int) -> Path:
+    """A release whose label is in one channel; one that is there already is taken."""
+    place = ("--workspace", str(folder), "--workers", str(workers))
+    if (folder / "shards" / "release" / "dataset.json").is_file():
+        return folder / "shards" / "release"
     run("synth", "--n", str(n), *(word for key in SIGNALS[signal] for word in ("--set", key)), *place)
     run("shard", "--set", "train_share=0.6", "--set", "validation_share=0.2", *place)
     return folder / "shards" / "release"
 
 
-def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, seed: int) -> str:
+def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, how: How) -> str:
     """One row of the table."""
     if signal == "agreement":
-        agree(recipe, release, out, seed)
-        trained = load(out)
+        agree(recipe, release, out, how)
+        trained = load(out, how.device)
         forms = [trained.form, *(dataclasses.replace(trained.form, modality=sense) for sense in ("video", "audio"))]
         return " | ".join([*(figure(ask_split(trained, Agreeing(release, "test", form))) for form in forms), "", ""])
-    train(recipe, release, out, seed, threads=1)
-    trained = load(out)
+    train(recipe, release, out, how.seed, threads=1, beside=Beside(how.device))
+    trained = load(out, how.device)
     data = {sense: open_split(trained, out, release, "test", sense) for sense in ("both", "video", "audio")}
     said = {sense: ask_split(trained, split) for sense, split in data.items()}
     cells = [figure(one) for one in said.values()]
@@ -103,17 +115,18 @@ def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, seed: int) 
     return " | ".join(cells)
 
 
-def agree(recipe: TrainRecipe, release: Path, out: Path, seed: int) -> None:
+def agree(recipe: TrainRecipe, release: Path, out: Path, how: How) -> None:
     """Train on pairs, from the weights of a model that calls the feelings of a release's own groups: from scratch neither sense
     learns from whether they agree. The last layer keeps its three classes, one of which no pair has."""
     form = form_of(recipe)
     splits = Splits(*(Agreeing(release, name, form) for name in ("train", "validation", "test")))
     classes = splits.train.header.classes
-    identity = Identity(recipe=recipe, classes=classes, seed=seed, release=release_fingerprint(release), threads=1)
-    train(recipe, release, out / "senses", seed, threads=1)
-    with joined("cpu") as ranks, exact(1):
+    told = {"recipe": recipe, "classes": classes, "seed": how.seed, "release": release_fingerprint(release)}
+    identity = Identity(**told, threads=1, device=how.device)
+    train(recipe, release, out / "senses", how.seed, threads=1, beside=Beside(how.device))
+    with joined(how.device) as ranks, exact(1, how.device):
         fit(
-            load(out / "senses").model,
+            load(out / "senses", how.device).model,
             splits,
             identity,
             out,
@@ -132,6 +145,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--first", type=int, default=20, help="epochs of pictures alone, before")
     parser.add_argument("--seed", type=int, default=0, help="of training; the groups stay the same")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=2, help="of drawing groups")
+    parser.add_argument("--at", type=Path, help="keep releases and runs here, and take those that are there")
     parser.add_argument("--recipe", action="append")
     parser.add_argument("--signal", action="append", choices=list(SIGNALS))
     arguments = parser.parse_args()
@@ -141,11 +157,13 @@ def main() -> None:
     print("|---" * 7 + "|")
     for signal in arguments.signal or SIGNALS:
         with tempfile.TemporaryDirectory() as folder:
-            release = released(signal, arguments.n, Path(folder))
+            place = arguments.at / signal if arguments.at else Path(folder)
+            release = released(signal, arguments.n, place, arguments.workers)
             for name in arguments.recipe or ("cross-attention-tiny", "ve-md-heatmap-tiny"):
                 keys = (f"epochs={arguments.epochs}", f"video_epochs={arguments.first}", 'precision="bf16"')
                 recipe = load_recipe(TrainRecipe, "train", name, keys)
-                row = told(signal, recipe, release, Path(folder) / "runs" / name, arguments.seed)
+                how = How(arguments.seed, arguments.device)
+                row = told(signal, recipe, release, place / "runs" / f"{name}-{how.seed}", how)
                 print(f"| {signal} | `{name}` | {row} |", flush=True)
 
 

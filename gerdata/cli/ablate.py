@@ -3,13 +3,22 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Shared, command_without
+from gerdata.cli.options import Device, Shared, command_without
+
+
+@dataclass(frozen=True)
+class Trials(Shared):
+    """What `ablate` understands beside the options of every command."""
+
+    device: Device = "cpu"
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode ahead; the runs are the same.")] = 0
 
 
 @command_without("seed", "limit", "overwrite")
@@ -23,7 +32,7 @@ def ablate(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of what makes a run the same.")] = 2,
     *,
-    shared: Shared,
+    shared: Trials,
 ) -> None:
     """Train a grid of settings with several seeds, and tell what each is worth: a table with intervals, and a plot.
 
@@ -31,7 +40,8 @@ def ablate(
 
     Example: gerdata ablate modality workspace/shards/spring --set seeds=[0,1]
     """
-    from gerdata.learn.ablate import ablate, cells_of, check_ablation
+    from gerdata.learn.ablate import Machine, ablate, cells_of, check_ablation
+    from gerdata.learn.beside import there
     from gerdata.recipe import AblateRecipe, load
     from gerdata.report.chart import chart_of
     from gerdata.store.commit import make_folder, write_atomic
@@ -40,13 +50,14 @@ def ablate(
     how = load(AblateRecipe, "ablate", recipe, tuple(shared.set))
     where = releases or [the_release(shared.workspace)]
     out = shared.out or shared.workspace / "ablations" / Path(recipe).stem
+    machine = Machine(threads, there(shared.device), shared.workers)
     check_ablation(how, where)
     cells = [cell.name for cell, _ in cells_of(how, where)]
     if shared.dry_run:
         line = f"would train {len(cells)} cells with {len(how.seeds)} seeds: {'; '.join(cells)} → {out}"
         say(shared, "ablate", out, line, status="planned", cells=cells, seeds=how.seeds)
         return
-    told = ablate(how, where, out, threads, _teller(shared.quiet))
+    told = ablate(how, where, out, machine, _teller(shared.quiet))
     rows = [(one.name, *one.figures["accuracy"]) for one in told.results]
     against = next((one for one in told.results if not one.reference), told.results[0])
     title = f"accuracy on {told.clips} {told.data_kind} clips of {told.split}, {len(told.seeds)} seeds, 95 % intervals"

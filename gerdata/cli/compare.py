@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import Shared, command_without
+from gerdata.cli.options import Device, Shared, command_without
 from gerdata.errors import UsageError
 
 
@@ -19,6 +19,10 @@ class Sides(Shared):
         field(default_factory=list)
     )
     b: Annotated[list[Path], typer.Option("--b", help="The same of the other side.")] = field(default_factory=list)
+    device: Device = "cpu"
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Of runs that were trained with vectors of their clips: those of this split.")
+    ] = None
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test"
 
 
@@ -36,6 +40,7 @@ def compare(
 
     Example: gerdata compare --a runs/remove-0 --a runs/remove-1 --b runs/replace-0 --b runs/replace-1
     """
+    from gerdata.learn.beside import there, vectors_of
     from gerdata.learn.compare import compare
     from gerdata.learn.evaluate import ask_split, load, open_split
     from gerdata.store.dataset import the_release
@@ -48,8 +53,10 @@ def compare(
     for runs in (a, b):
         own = []
         for run in runs:
-            trained = load(run)
-            own.append(ask_split(trained, open_split(trained, run, where, shared.split)))
+            trained = load(run, there(shared.device))
+            width = trained.run.identity.recipe.embedding
+            vectors = vectors_of(shared.embeddings, width) if shared.embeddings and width else None
+            own.append(ask_split(trained, open_split(trained, run, where, shared.split, embeddings=vectors)))
         sides.append(own)
     told = compare(sides[0], sides[1], shared.seed)
     head = f"{shared.split} · {told.clips} clips in {told.groups} groups · {told.runs_a} runs against {told.runs_b}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import WithPrivate, command_without
+from gerdata.cli.options import Device, WithPrivate, command_without
 from gerdata.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Ways(WithPrivate):
     private_structure: Annotated[
         bool, typer.Option("--private-structure", help="Hold it to real people's structure, from the private folder.")
     ] = False
+    device: Device = "cpu"
     embeddings: Annotated[
         Path | None, typer.Option(help="Of a run that was trained with vectors of its clips: those of this split.")
     ] = None
@@ -73,6 +74,7 @@ def evaluate(
     Example: gerdata evaluate workspace/runs/cross-attention-tiny --protocol clean --occlude heads --corrupt blur:3
     """
     from gerdata.learn.alter import effect_of
+    from gerdata.learn.beside import there
     from gerdata.learn.breakdown import break_down
     from gerdata.learn.corrupt import parse_corruption
     from gerdata.learn.evaluate import ask_split, load, open_split
@@ -87,7 +89,7 @@ def evaluate(
     _check(split, modality, hide, protocol, shared)
     alterations: list[Alteration] = [parse_corruption(one, shared.seed) for one in shared.corrupt]
     alterations += [parse_occlusion(one) for one in shared.occlude]
-    where, trained = release or the_release(shared.workspace), load(run)
+    where, trained = release or the_release(shared.workspace), load(run, there(shared.device))
     seeing = with_structure(trained) if shared.structure else None
     given: dict[str, Any] = {"modality": modality, "hide": hide, "embeddings": _vectors(shared, trained)}
     opened: Opened = partial(open_split, trained, run, where, **given)

@@ -49,6 +49,9 @@ class WithPrivate(Shared):
         return self.private or self.workspace / "private"
 
 
+Device = Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")]
+
+
 @dataclass(frozen=True)
 class Work(WithPrivate):
     """What every stage understands."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say, to_json
-from gerdata.cli.options import WithPrivate, command_without
+from gerdata.cli.options import Device, WithPrivate, command_without
 from gerdata.errors import RejectsError, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Asked(WithPrivate):
     submission: Annotated[
         Path | None, typer.Option(metavar="RELEASE", help="A release: write the challenge file of one of its splits.")
     ] = None
+    device: Device = "cpu"
     split: Annotated[str, typer.Option(help="Which split of the release; labels are not needed.")] = "test"
     names: Annotated[
         bool, typer.Option("--names", help="Names of sources in place of ids, from the private folder; do not pass on.")
@@ -48,6 +49,7 @@ def predict(
 
     Example: gerdata predict party.mp4 --run workspace/runs/cross-attention-tiny
     """
+    from gerdata.learn.beside import there
     from gerdata.learn.evaluate import load
 
     if (clip is None) == (shared.submission is None):
@@ -58,7 +60,7 @@ def predict(
         raise UsageError("--recipe and --set are of protection, which a release has behind it; leave them out")
     if shared.split not in ("train", "validation", "test"):
         raise UsageError(f"--split {shared.split}: expected one of train, validation, test")
-    trained = load(shared.run or _the_run(shared.workspace))
+    trained = load(shared.run or _the_run(shared.workspace), there(shared.device))
     if trained.run.synthetic:
         note(
             shared, "the run was trained and measured on synthetic groups; nothing is known of how it does on real ones"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gerdata.cli.answer import note, say
-from gerdata.cli.options import WithPrivate, command_without
+from gerdata.cli.options import Device, WithPrivate, command_without
 
 if TYPE_CHECKING:
     from gerdata.learn.beside import Watch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TrainShared(WithPrivate):
     """What every command understands, and what a run takes beside its release."""
 
-    device: Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")] = "cpu"
+    device: Device = "cpu"
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode ahead; the run is the same.")] = 0
     private_structure: Annotated[
         bool, typer.Option("--private-structure", help="Real people's structure as a target, from the private folder.")

@@ -9,11 +9,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from gerdata.errors import DatasetError, RecipeError
 from gerdata.learn.architecture import build_model
+from gerdata.learn.beside import Beside
 from gerdata.learn.bootstrap import Estimate
 from gerdata.learn.compare import Comparison, compare, over_runs, p_told, signed
 from gerdata.learn.data import read_header, release_fingerprint
@@ -80,6 +82,17 @@ class Ablation:
         return "\n".join(lines) + "\n"
 
 
+class Machine(NamedTuple):
+    """What cells are trained and asked with. Other threads or another device make other runs; workers do not."""
+
+    threads: int = 2
+    device: str = "cpu"
+    workers: int = 0  # processes that decode ahead
+
+    def told(self) -> str:
+        return f"{self.threads}" if self.device == "cpu" else f"{self.threads}{self.device}"
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a cell's run of one seed is, and what it is made of."""
@@ -94,7 +107,11 @@ class Place:
 
 
 def ablate(
-    how: AblateRecipe, releases: Sequence[Path], out: Path, threads: int = 2, tell: Tell = lambda line: None
+    how: AblateRecipe,
+    releases: Sequence[Path],
+    out: Path,
+    machine: Machine = Machine(),  # noqa: B008 - a frozen value
+    tell: Tell = lambda line: None,
 ) -> Ablation:
     """Train what is missing, and measure all. `RecipeError` for several releases where the recipe takes one; `DatasetError`
     where it needs real clips and there are none."""
@@ -103,19 +120,19 @@ def ablate(
     places: dict[str, list[Place]] = {}
     cells = cells_of(how, releases)
     for cell, release in cells:  # what cannot begin is refused before hours of what can
-        first = place_of(cell, release, out, how.seeds[0], threads)
+        first = place_of(cell, release, out, how.seeds[0], machine)
         checked_splits(first.recipe, first.release, first.seed)
     for number, (cell, release) in enumerate(cells):
         for seed in how.seeds:
-            place = place_of(cell, release, out, seed, threads)
+            place = place_of(cell, release, out, seed, machine)
             start = None
             if cell.start:
                 start = next(one.run for one in places[cell.start] if one.seed == seed)
                 place = _started(place, start)
             tell(f"{number + 1}/{len(cells)} {cell.name}, seed {seed}: {place.clips} clips, {place.steps} steps")
-            run_place(place, start, threads, tell)
+            run_place(place, start, machine, tell)
             places.setdefault(cell.name, []).append(place)
-            trained = load(place.run)
+            trained = load(place.run, machine.device)
             told.setdefault(cell.name, []).append(
                 ask_split(trained, open_split(trained, place.run, place.release, how.split))
             )
@@ -138,7 +155,7 @@ def cells_of(how: AblateRecipe, releases: Sequence[Path]) -> list[tuple[Cell, Pa
     return out
 
 
-def place_of(cell: Cell, release: Path, out: Path, seed: int, threads: int) -> Place:
+def place_of(cell: Cell, release: Path, out: Path, seed: int, machine: Machine) -> Place:
     """The view of a cell, made where it is missing, and the folder of its run."""
     of = f"{release_fingerprint(release)}{cell.view.fingerprint()}{seed}"
     seen = make_view(release, cell.view, out / VIEWS / _digest(of), seed)
@@ -146,7 +163,7 @@ def place_of(cell: Cell, release: Path, out: Path, seed: int, threads: int) -> P
     clips = sum(row.clip.label is not None for row in rows)
     a_pass = math.ceil(clips / cell.train.batch)
     recipe = recipe_of(cell, a_pass)
-    run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}{threads}")  # other threads, other bytes
+    run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}{machine.told()}")
     return Place(cell, recipe, seen, run, seed, clips, (recipe.first_epochs + recipe.epochs) * a_pass)
 
 
@@ -162,7 +179,7 @@ def recipe_of(cell: Cell, a_pass: int) -> TrainRecipe:
     return cell.train.model_copy(update={"video_epochs": first, "epochs": second, "picture_weights": weights})
 
 
-def run_place(place: Place, start: Path | None, threads: int, tell: Tell) -> Run:
+def run_place(place: Place, start: Path | None, machine: Machine, tell: Tell) -> Run:
     """The run of a place, trained where it is not finished."""
 
     def quietly(line: str) -> None:
@@ -170,17 +187,18 @@ def run_place(place: Place, start: Path | None, threads: int, tell: Tell) -> Run
             tell(line)
 
     if start is None:
-        return train(place.recipe, place.release, place.run, place.seed, quietly, threads)
-    return Run.read(place.run) if (place.run / DONE).is_file() else train_from(start, place, threads, quietly)
+        beside = Beside(machine.device, machine.workers)
+        return train(place.recipe, place.release, place.run, place.seed, quietly, machine.threads, beside)
+    return Run.read(place.run) if (place.run / DONE).is_file() else train_from(start, place, machine, quietly)
 
 
-def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
+def train_from(start: Path, place: Place, machine: Machine, tell: Tell) -> Run:
     """Train on from the kept weights of another run; what they were stands in the run's identity as `pretrained`."""
-    recipe = place.recipe
-    splits = checked_splits(recipe, place.release, place.seed)
+    recipe, (threads, device, workers) = place.recipe, machine
+    splits = checked_splits(recipe, place.release, place.seed, Beside(device, workers))
     classes = splits.train.header.classes
     make_folder(place.run)
-    with joined("cpu") as ranks, stoppable(place.run), alone(place.run, ranks), exact(threads):
+    with joined(device) as ranks, stoppable(place.run), alone(place.run, ranks), exact(threads, device):
         torch.manual_seed(torch_seed(place.seed, "weights"))
         model = build_model(recipe, len(classes))
         load_weights(start, model)
@@ -190,9 +208,10 @@ def train_from(start: Path, place: Place, threads: int, tell: Tell) -> Run:
             seed=place.seed,
             release=release_fingerprint(place.release),
             threads=threads,
+            device=device,
             pretrained=sha256_of_file(start / BEST),
         )
-        return fit(model, splits, identity, place.run, Onlookers(tell, lambda epoch, figures: None, ranks))
+        return fit(model.to(device), splits, identity, place.run, Onlookers(tell, lambda epoch, figures: None, ranks))
 
 
 def _started(place: Place, start: Path) -> Place:

@@ -45,10 +45,7 @@ class Beside(NamedTuple):
 def gather(release: Path, device: str, private: Path | None, embeddings: Path | None, width: int) -> Beside:
     """What the command line names: `private` a private folder whose structure is a target, `embeddings` a safetensors file
     of vectors of `width` numbers named by the clips' ids. `UsageError` where they, or the device, cannot be meant."""
-    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    if device not in ("cpu", *gpus, *(["cuda"] if gpus else [])):
-        raise UsageError(f"--device {device}: expected cpu, or cuda[:N] where torch finds a GPU; it finds {len(gpus)}")
-    beside = Beside(device)
+    beside = Beside(there(device))
     if private is not None:
         held = look_private(private)
         found = private_structures(release, held)
@@ -58,6 +55,14 @@ def gather(release: Path, device: str, private: Path | None, embeddings: Path | 
         digest = hashlib.sha256(embeddings.read_bytes()).hexdigest()
         beside = beside._replace(embeddings=vectors, embeddings_print=digest)
     return beside
+
+
+def there(device: str) -> str:
+    """A device that is there; `UsageError` where it is not."""
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if device not in ("cpu", *gpus, *(["cuda"] if gpus else [])):
+        raise UsageError(f"--device {device}: expected cpu, or cuda[:N] where torch finds a GPU; it finds {len(gpus)}")
+    return device
 
 
 def vectors_of(file: Path, width: int) -> dict[str, Tensor]:

@@ -26,14 +26,14 @@ class Trained(NamedTuple):
     form: Form
 
 
-def load(run: Path) -> Trained:
-    """The kept weights of a finished run, in evaluation mode."""
+def load(run: Path, device: str = "cpu") -> Trained:
+    """The kept weights of a finished run, in evaluation mode, where they are to be asked."""
     told = Run.read(run)
     recipe = told.identity.recipe
     model = build_model(recipe, len(told.identity.classes))
     load_weights(run, model)
     model.eval()
-    return Trained(told, model, form_of(recipe))
+    return Trained(told, model.to(device), form_of(recipe))
 
 
 def evaluate(
@@ -65,7 +65,8 @@ def open_split(
     """
     if trained.run.identity.embeddings and embeddings is None:
         raise DatasetError(
-            f"{run}: learnt from vectors of its clips, too; expected those of this split: evaluate takes --embeddings FILE"
+            f"{run}: learnt from vectors of its clips, too; expected those of this split: "
+            "evaluate and compare take --embeddings FILE"
         )
     form = trained.form if modality == "both" else _only(trained.form, modality)
     data = ReleaseSplit(release, split, form, hide or hidden_by(trained.run.identity.recipe))

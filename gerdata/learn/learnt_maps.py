@@ -72,7 +72,7 @@ def _likeness(
         assert answer.heatmaps is not None
         true, is_known = _true_maps(items, channels)
         of_frame = np.repeat(group[some], len(true) // len(items))
-        for side, said in enumerate((answer.heatmaps[:, -1].float().sigmoid(), usual.expand_as(true))):
+        for side, said in enumerate((answer.heatmaps[:, -1].float().sigmoid().cpu(), usual.expand_as(true))):
             sums[side] = sums[side].plus(map_sums(said, true, is_known, of_frame, groups))
         n = int(is_known.any(dim=1).sum())
         known, unknown = known + n, unknown + len(true) - n

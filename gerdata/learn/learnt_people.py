@@ -64,9 +64,9 @@ def _frames(
 ) -> Iterator[tuple[int, Floats, Floats, Floats]]:
     """Of each frame: its clip's number, the people `[P, 17, 2]`, and the queries' joints `[Q, 17, 2]` and scores `[Q]`."""
     assert answer.people is not None
-    joints = _joints_said(answer.people.limbs).double().numpy()  # [N, Q, 17, 2]
+    joints = _joints_said(answer.people.limbs.cpu()).double().numpy()  # [N, Q, 17, 2]
     presence = answer.people.presence
-    score = np.ones(joints.shape[:2]) if presence is None else presence.double().sigmoid().numpy()
+    score = np.ones(joints.shape[:2]) if presence is None else presence.double().sigmoid().cpu().numpy()
     known = [(i, people) for i, item in zip(some, items, strict=True) for people in joints_known(item)]
     for (i, people), at, sure in zip(known, joints, score, strict=True):
         yield i, people, at, sure

@@ -5,10 +5,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import Gerdata
 from making import tree
+from safetensors.torch import save_file
+
+from gerdata.manifest import read_rows
 
 TINY = ("--set", "epochs=2", "--set", "image_px=64", "--set", "batch=6")
+VE_MD = ("--recipe", "ve-md-heatmap-tiny", "--set", 'decoder="none"', "--set", "video_epochs=0", "--set", "embedding=3")
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +140,35 @@ def test_compare_is_paired_and_refuses_what_is_not_alike(
     refused = here("compare", tmp_path / "runs/one", run, release)
     assert refused.code == 1
     assert "classes" in refused.err
+
+
+def test_a_run_of_vectors_is_compared_with_them_alone(
+    gerdata: Gerdata, here: Gerdata, workspace: Path, trained: dict, tmp_path: Path
+) -> None:
+    release = workspace / "shards/release"
+    rows = [
+        row for name in ("train", "validation", "test") for row in read_rows(release / "manifest" / f"{name}.parquet")
+    ]
+    save_file({row.clip.id: torch.ones(3) for row in rows}, tmp_path / "text.safetensors")
+    given = ("--embeddings", tmp_path / "text.safetensors")
+    ran = gerdata("train", release, "--out", tmp_path / "run", *TINY, *VE_MD, *given, "--quiet")
+    assert ran.code == 0, ran.err
+    refused = here("compare", tmp_path / "run", trained["out"], release)
+    assert (refused.code, "take --embeddings FILE" in refused.err) == (1, True)
+    told = here("compare", tmp_path / "run", trained["out"], release, *given)
+    assert told.code == 0, told.err
+    assert "1 runs against 1" in told.out
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "predict", "ablate"])
+def test_a_device_that_is_not_there_is_refused(
+    here: Gerdata, workspace: Path, trained: dict, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    run, clip = trained["out"], tmp_path / "clip.mp4"
+    words = {"evaluate": (run,), "compare": (run, run), "predict": (clip, "--run", run), "ablate": ("modality",)}
+    ran = here(name, *words.get(name, ()), "--workspace", workspace, "--device", "cuda:99")
+    assert (ran.code, "--device cuda:99: expected cpu" in ran.err) == (2, True)
 
 
 def test_a_run_is_attacked_and_its_document_written(here: Gerdata, workspace: Path, trained: dict) -> None:

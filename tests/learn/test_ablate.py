@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from gerdata.errors import DatasetError, InterruptedRun, RecipeError
-from gerdata.learn.ablate import ablate, cells_of, recipe_of
+from gerdata.learn.ablate import Machine, ablate, cells_of, place_of, recipe_of
 from gerdata.learn.data import ReleaseSplit, read_header, release_fingerprint
 from gerdata.learn.evaluate import load
 from gerdata.learn.run import Run
@@ -18,6 +18,8 @@ from gerdata.manifest import MANIFEST_SCHEMA, read_rows, write_rows
 from gerdata.recipe import AblateRecipe, TrainRecipe, ViewRecipe
 from gerdata.recipe.ablate import Cell
 from gerdata.report.chart import chart_of
+
+ONE = Machine(threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +152,9 @@ def test_cells_go_on_are_trained_once_and_are_compared_with_their_reference(
             raise KeyboardInterrupt
 
     with pytest.raises((KeyboardInterrupt, InterruptedRun)):
-        ablate(how, [mixed], tmp_path, 1, stop)
+        ablate(how, [mixed], tmp_path, ONE, stop)
     first = sorted(path.name for path in (tmp_path / "runs").iterdir())
-    told = ablate(how, [mixed], tmp_path, 1)
+    told = ablate(how, [mixed], tmp_path, ONE)
     assert set(first) <= {path.name for path in (tmp_path / "runs").iterdir()}
     cells = {one.name: one for one in told.results}
     assert len(cells) == 8
@@ -171,9 +173,16 @@ def test_cells_go_on_are_trained_once_and_are_compared_with_their_reference(
     assert text.count("\n") == 10
     assert "(real, real_share=0.5)" in text
     before = {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*.safetensors")}
-    assert ablate(how, [mixed], tmp_path, 1) == told
+    assert ablate(how, [mixed], tmp_path, ONE) == told
     assert {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*.safetensors")} == before
     assert load(tuned).run.identity.recipe.epochs >= 1
+
+
+def test_what_changes_bytes_is_another_run(mixed: Path, base: str, tmp_path: Path) -> None:
+    [(cell, release)] = cells_of(AblateRecipe.model_validate({"base": base}), [mixed])
+    machines = (ONE, Machine(threads=2), Machine(threads=1, device="cuda"), Machine(threads=1, workers=2))
+    runs = [place_of(cell, release, tmp_path, 0, machine).run for machine in machines]
+    assert (len(set(runs)), runs[3]) == (3, runs[0])
 
 
 def test_what_cannot_be_ablated_is_refused(mixed: Path, base: str, tmp_path: Path, release: Path) -> None:
