@@ -1,13 +1,12 @@
 """The recipes of the papers on one GPU: clips a second, memory, use of the card's arithmetic, and waiting for data.
 
-    python benchmarks/gpu.py [RELEASE] [--batch 16] [--steps 10] [--workers 8] [--case CASE ...] [--compile] [--data]
+    python benchmarks/gpu.py [RELEASE] [--batch 16] [--steps 10] [--workers 8] [--case CASE ...] [--way WAY ...] [--data]
 
 Five frames of 224 px a clip, bf16, random weights (speed does not depend on them); without RELEASE flat synthetic groups are
-made. Steps are whole ones (losses, gradients, optimiser) on one batch that is already on the card, as they are, with
-channels last, without deterministic algorithms, and with `--compile` compiled. Operations are those that torch counts of
-matrix products, convolutions and attention in a step; the ceiling is a product of two 8192 x 8192 matrices in bf16, measured
-in the same run. "waiting" (`--data`) is the share of an epoch of `train` in which it waits for its next batch, once
-with every clip decoded anew and once with all in memory.
+made. Steps are whole ones (losses, gradients, optimiser) on one batch that is already on the card, as `train` takes them, and in
+other ways (`--way`). Operations are those that torch counts of matrix products, convolutions and attention in a step; the
+ceiling is a product of two 8192 x 8192 matrices in bf16, measured in the same run. "waiting" (`--data`) is the share of an
+epoch of `train` in which it waits for its next batch, once with every clip decoded anew and twice with all in memory.
 """
 
 import argparse
@@ -38,6 +37,7 @@ CASES = {  # the first stage of all three; what comes after it, with the frozen 
     "ve-md-heatmap": ("ve-md-heatmap-paper", FROZEN),
     "ve-md-query": ("ve-md-query-paper", FROZEN),
 }
+WAYS = ("as it is", "deterministic", "channels last", "compiled")
 SIDE = 8192
 CUDA = torch.device("cuda")
 
@@ -82,7 +82,7 @@ def way(name: str, case: str, batch: Batch, peak: float, steps: int) -> str:
     """One line: a case in one way of computing it."""
     recipe = recipe_of(case, len(batch.ids))
     with training.exact(threads=4, device="cuda"):
-        torch.use_deterministic_algorithms(name in ("as it is", "compiled"), warn_only=True)
+        torch.use_deterministic_algorithms(name == "deterministic", warn_only=True)
         with CUDA:
             model: Model = build_model(recipe, 3).to(CUDA).train()
         if name == "channels last":
@@ -133,12 +133,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--case", action="append", choices=list(CASES))
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--way", action="append", choices=WAYS)
     parser.add_argument("--data", action="store_true", help="only how long training waits")
     asked = parser.parse_args()
     warnings.filterwarnings("ignore", message=".*deterministic.*")
     torch.manual_seed(0)
-    ways = ("as it is", "not deterministic", "channels last", *(["compiled"] if asked.compile else []))
     with tempfile.TemporaryDirectory() as folder:
         release = asked.release or make_release(Path(folder), 320)
         peak = ceiling()
@@ -152,7 +151,7 @@ def main() -> None:
             recipe = recipe_of(case, asked.batch)
             data = training.read_splits(recipe, release, 0).train
             batch = training.read_batch(data, list(range(asked.batch)), recipe, (0, 1)).to(CUDA)
-            for name in ways:
+            for name in asked.way or WAYS:
                 gc.collect()
                 torch.cuda.empty_cache()
                 print(way(name, case, batch, peak, asked.steps), flush=True)

@@ -45,11 +45,10 @@ class AblateRecipe(Recipe):
     steps: int = Field(0, ge=0)  # of the optimiser in every cell, to the nearest epoch; 0: as many epochs as the base
     needs_real: bool = False  # refuses a release without real labelled clips in train and in the split that is measured
     over_releases: bool = False  # every release that is given is a point of its own, and the first the reference
-    # keys of the train recipe, or of the view as `view.KEY`
+    # keys of the train recipe, or of the view as `view.KEY`: of every cell, by lists of values, by name
+    common: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
-    cells: dict[str, dict[str, Any]] = Field(
-        default_factory=dict
-    )  # by name: the same keys, `start` (a cell) and `steps`
+    cells: dict[str, dict[str, Any]] = Field(default_factory=dict)  # these take `start` (a cell) and `steps`, too
     reference: str = ""  # the named cell that the others are compared with; without names the grid's first point is it
 
     @model_validator(mode="after")
@@ -89,7 +88,7 @@ class AblateRecipe(Recipe):
                 told["reference"] = "" if against == told["name"] else against
                 if not own.get("start"):
                     told["start"] = ""
-                out.append(_cell(base, point | own, told, int(own.get("steps", self.steps))))
+                out.append(_cell(base, self.common | point | own, told, int(own.get("steps", self.steps))))
         return tuple(out)
 
 
