@@ -3,7 +3,7 @@
     python benchmarks/gpu.py [RELEASE] [--batch 16] [--steps 10] [--workers 8] [--case CASE ...] [--way WAY ...] [--data]
 
 Five frames of 224 px a clip, bf16, random weights (speed does not depend on them); without RELEASE flat synthetic groups are
-made. Steps are whole ones (losses, gradients, optimiser) on one batch that is already on the card, as `train` takes them, and in
+made. Steps are whole ones (losses, gradients, optimiser) on one batch that is on the card already, as `train` takes them and in
 other ways (`--way`). Operations are those that torch counts of matrix products, convolutions and attention in a step; the
 ceiling is a product of two 8192 x 8192 matrices in bf16, measured in the same run. "waiting" (`--data`) is the share of an
 epoch of `train` in which it waits for its next batch, once with every clip decoded anew and twice with all in memory.
