@@ -43,7 +43,8 @@ from gerdata.recipe import load as load_recipe
 ALIKE = ("mixed_share=0.0", "weak_share=0.0", "max_people=4")
 FLAT = (*ALIKE, "style=flat", "min_people=3", "casts=30")
 # Small casts, so that several are tested on; drawn once, in minutes; with heads of a fifth of the frame bodies are seen.
-WHOLE = (*ALIKE, "min_people=2", "min_head=0.16", "max_head=0.22", "bank_people=120", "cast_size=4")
+STANDING = 'layouts=["crowd", "queue", "street"]'  # who sits has no posture of a feeling
+WHOLE = (*ALIKE, "min_people=2", "min_head=0.16", "max_head=0.22", "bank_people=120", "cast_size=4", STANDING)
 SIGNALS = {
     "faces": (*FLAT, "voiced=0.0"),
     "bodies": (*WHOLE, "show=0.0", "posture_share=1.0", "voiced=0.0"),

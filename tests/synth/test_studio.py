@@ -21,8 +21,9 @@ from gerdata.recipe import load as load_recipe
 from gerdata.recipe.synth import MAX_MARGIN
 from gerdata.synth import stage
 from gerdata.synth.gathering import Gathering, plan_gathering
+from gerdata.synth.mood import POSTURES
 from gerdata.synth.repertoire import BankPlan
-from gerdata.synth.rule import THRESHOLD
+from gerdata.synth.rule import THRESHOLD, class_of
 from gerdata.synth.scene import ScenePlan, plan_scene
 from gerdata.synth.soundbank import SoundBank
 from gerdata.synth.studio import Studio, bank_plan_of, label_in_view, plan_from_text
@@ -78,6 +79,18 @@ def test_sound_alone_tells_where_nothing_is_shown() -> None:
         plan = plan_gathering(recipe, BANK, 3, index)
         assert all(one.feeling.display(t) == 0 for one in plan.actors for t in (0.5, 2.5, 4.5))
         assert {one.posture for one in plan.actors} <= {"stand", "crossed", "sit"}
+
+
+def test_postures_tell_where_faces_show_nothing() -> None:
+    told = {"show": 0.0, "posture_share": 1.0, "mixed_share": 0.0, "weak_share": 0.0, "layouts": ["crowd", "street"]}
+    recipe = SynthRecipe.model_validate(told)
+    seen: dict[str, set[str]] = {name: set() for name in CLASSES}
+    for index in range(30):
+        plan = plan_gathering(recipe, BANK, 3, index)
+        assert all(one.feeling.display(2.5) == 0 for one in plan.actors)
+        for one in plan.actors:
+            seen[CLASSES[class_of(one.feeling.valence)]].add(one.posture)
+    assert seen == {CLASSES[at]: set(some) for at, some in POSTURES.items()}
 
 
 def test_a_plan_is_read_back_in_its_own_style_and_nonsense_is_refused() -> None:
