@@ -57,13 +57,15 @@ def train(
     out = shared.out or shared.workspace / "runs" / Path(recipe).stem
     private = shared.private_root if shared.private_structure else None
     beside = gather(release, shared.device, private, shared.embeddings, how.embedding)._replace(workers=shared.workers)
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal and a folder
     if shared.dry_run or shared.overwrite:  # a run that could not begin leaves the old one alone
         splits = checked_splits(how, release, shared.seed, beside)
     if shared.dry_run:
+        if not is_first:
+            return
         line = f"would train {recipe} for {how.epochs} epochs on {len(splits.train)} clips → {out}"
         say(shared, "train", out, line, status="planned", read=sum(len(one) for one in splits.used()))
         return
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of torchrun, which share a terminal and a folder
     if shared.overwrite and is_first:
         clear(out)
     watches = [board(out / "tensorboard")] if shared.tensorboard and is_first else []

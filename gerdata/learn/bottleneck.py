@@ -10,6 +10,7 @@ latents of a batch, with kernels whose width grows with d (Tolstikhin et al., ar
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -77,6 +78,21 @@ class Spread:
             self.total + told.sum(0),
             self.squares + told.square().sum(0),
         )
+
+    def summed(self, add: Callable[[Tensor], Tensor]) -> "Spread":
+        """That of all ranks, of which one may have seen no frame; `add` sums a tensor over them."""
+        saw = add(
+            torch.tensor([float(self.frames), self.total.numel() * float(self.frames > 0), float(self.frames > 0)])
+        )
+        if not saw[2]:
+            return self
+        none = torch.zeros(int(saw[1] / saw[2]), dtype=torch.float64)
+        out = Spread()
+        out.frames = int(saw[0])
+        out.total, out.squares = (
+            add(one.clone() if self.frames else none.clone()) for one in (self.total, self.squares)
+        )
+        return out
 
     def active_units(self) -> int | None:
         """How many units have a variance over 0.01; None where nothing was added."""

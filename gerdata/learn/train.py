@@ -280,7 +280,7 @@ def train_epoch(
     told = {"train_loss": sum(means.values()), "lr": lr}
     if recipe.architecture == "ve-md":
         told |= {f"{name}_loss": value for name, value in means.items()}
-    units = spread.active_units()
+    units = spread.summed(ranks.sum).active_units()
     return told if units is None else {**told, "active_units": units}
 
 

@@ -134,3 +134,21 @@ def test_the_challenge_file_holds_ids_unless_names_are_asked_for(
     lost = here(*words, "--names", "--out", tmp_path / "no.txt", "--private", tmp_path / "none")
     assert lost.code == 2
     assert "have no name" in lost.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("{clip}", "--out", "here"), "is said, not written"),
+        (("--submission", "{release}", "--set", "n_frames=5"), "which a release has behind it"),
+        (("--submission", "{release}", "--recipe", "remove"), "which a release has behind it"),
+        (("--submission", "{release}", "--split", "all"), "expected one of train"),
+        (("{clip}", "--submission", "{release}"), "expected a clip, or --submission"),
+    ],
+)
+def test_what_means_nothing_is_refused(
+    here: Gerdata, workspace: Path, clips: Path, words: tuple[str, ...], why: str
+) -> None:
+    told = {"clip": str(next(clips.rglob("*.mp4"))), "release": str(workspace / "shards/kept")}
+    ran = here("predict", *(word.format(**told) for word in words), "--workspace", workspace)
+    assert (ran.code, why in ran.err) == (2, True)

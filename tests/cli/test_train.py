@@ -142,6 +142,28 @@ def test_compare_is_paired_and_refuses_what_is_not_alike(
     assert "classes" in refused.err
 
 
+def test_a_run_that_was_hidden_something_is_not_asked_what_hiding_costs(
+    here: Gerdata, workspace: Path, trained: dict, tmp_path: Path
+) -> None:
+    shutil.copytree(trained["out"], tmp_path / "run")
+    text = json.loads((tmp_path / "run/run.json").read_text())
+    text["identity"]["recipe"]["control"] = "heads-and-sound"
+    (tmp_path / "run/run.json").write_text(json.dumps(text))
+    for words in (("--occlude", "heads"), ("--corrupt", "blur:3"), ("--occlude", "sound", "--hide", "heads-and-sound")):
+        refused = here("evaluate", tmp_path / "run", "--workspace", workspace, *words)
+        assert (refused.code, "all change the clips" in refused.err) == (2, True)
+
+
+def test_one_of_several_ranks_speaks(
+    here: Gerdata, workspace: Path, trained: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "--workspace", workspace, "--json", *TINY)
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        for ran in (here(*words), here(*words, "--dry-run")):
+            assert (ran.code, ran.out.count("\n"), ran.out[:1]) == (0, *((0, "") if rank == "1" else (1, "{")))
+
+
 def test_a_run_of_vectors_is_compared_with_them_alone(
     gerdata: Gerdata, here: Gerdata, workspace: Path, trained: dict, tmp_path: Path
 ) -> None:

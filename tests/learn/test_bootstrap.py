@@ -104,14 +104,15 @@ def test_parts_are_whole_and_few_groups_are_said() -> None:
     from dataclasses import replace
 
     one = outcome_of(120, 2, groups=60)
-    sizes_, margins = [1, 4, 7, 12, None], [0.05, 0.2, 0.9, None]
+    sizes_, margins = [1, 4, 7, 12, None, 0], [0.05, 0.2, 0.9, None]
     clips = tuple(
-        replace(clip, n_people=sizes_[i % 5], label_margin=margins[i % 4], is_synthetic=i % 2 == 0)
+        replace(clip, n_people=sizes_[i % 6], label_margin=margins[i % 4], is_synthetic=i % 2 == 0)
         for i, clip in enumerate(one.clips)
     )
     told = break_down(replace(one, clips=clips), "test")
     names = [part.name for part in told.parts]
-    assert names[:5] == ["people 1-2", "people 3-5", "people 6-9", "people 10 or more", "people not known"]
+    people = ("none", "1-2", "3-5", "6-9", "10 or more", "not known")
+    assert names[:6] == [f"people {one}" for one in people]
     assert names[-2:] == ["kind real", "kind synthetic"]
     for title in ("people", "margin", "kind"):
         assert sum(part.clips for part in told.parts if part.name.startswith(title)) == 120

@@ -1,5 +1,7 @@
 import math
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -76,6 +78,28 @@ def test_active_units_are_those_that_change_with_the_input() -> None:
     for part in means.split(150):
         spread.add(part)
     assert spread.active_units() == 3 == int((means.var(0) > 0.01).sum())
+
+
+def test_active_units_are_of_all_ranks() -> None:
+    """Two of three ranks see clips that are alike, and one sees none; between them two of four units differ."""
+    ranks = [Spread() for _ in range(3)]
+    ranks[0].add(torch.zeros(3, 4))
+    ranks[1].add(torch.tensor([[1.0, 1.0, 0.0, 0.0]] * 5))
+    assert [rank.active_units() for rank in ranks] == [0, 0, None]
+    meeting, brought = threading.Barrier(3, timeout=20), [torch.zeros(())] * 3
+
+    def summed(number: int) -> int | None:
+        def add(tensor: torch.Tensor) -> torch.Tensor:
+            brought[number] = tensor
+            meeting.wait()
+            total = torch.stack(brought).sum(0)
+            meeting.wait()
+            return total
+
+        return ranks[number].summed(add).active_units()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(summed, range(3))) == [2, 2, 2]
 
 
 def loops(x: Tensor, y: Tensor, kernel: str) -> float:

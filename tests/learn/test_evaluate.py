@@ -1,14 +1,19 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from gerdata.errors import DatasetError, RecipeError
-from gerdata.learn.architecture import check_recipe
+from gerdata.learn import outcome
+from gerdata.learn.architecture import Model, check_recipe
+from gerdata.learn.batch import Batch
+from gerdata.learn.cross_attention import Output
 from gerdata.learn.data import ReleaseSplit
-from gerdata.learn.evaluate import evaluate, form_of, load, open_split, predict
+from gerdata.learn.evaluate import evaluate, form_of, item_of, load, open_split, predict
 from gerdata.learn.train import train
 from gerdata.recipe import TrainRecipe
 
@@ -112,3 +117,22 @@ def test_a_run_that_is_missing_or_damaged_says_which_file(
         (tmp_path / name).write_bytes(damage)
     with pytest.raises(DatasetError, match=name):
         evaluate(tmp_path, release)
+
+
+@pytest.mark.parametrize(("frames", "at_once"), [(5, [64, 6]), (75, [4] * 17 + [2]), (400, [1] * 70)])
+def test_long_clips_are_asked_fewer_at_a_time(
+    frames: int, at_once: list[int], learned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """320 frames at most, of which one layer of ViT-L keeps 5 GB."""
+    trained, asked = load(learned), []
+
+    def ask(model: Model, batch: Batch) -> Output:
+        asked.append(len(batch.ids))
+        nothing = torch.zeros(len(batch.ids), 3)
+        return Output(nothing, nothing, nothing, nothing)
+
+    monkeypatch.setattr(outcome, "ask", ask)
+    form = dataclasses.replace(trained.form, image_px=2)
+    clip = item_of("a", np.zeros((frames, 2, 2, 3), np.uint8), None, form)
+    assert sum(len(batch.ids) for batch, _ in outcome.answers(trained.model, [clip] * 70)) == 70
+    assert asked == at_once

@@ -283,9 +283,11 @@ def test_two_stages_under_torchrun_are_one_run(release: Path, recipe: TrainRecip
         str(tmp_path / "run"),
         "--threads",
         "1",
+        "--json",
     ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["status"] == "ok"  # one document, whatever the number of ranks
     for run in (tmp_path / "run", tmp_path / "run" / "video"):
         assert Run.read(run).clips["train"] == 27
 
