@@ -81,17 +81,14 @@ class Spread:
 
     def summed(self, add: Callable[[Tensor], Tensor]) -> "Spread":
         """That of all ranks, of which one may have seen no frame; `add` sums a tensor over them."""
-        saw = add(
-            torch.tensor([float(self.frames), self.total.numel() * float(self.frames > 0), float(self.frames > 0)])
-        )
-        if not saw[2]:
+        has = self.frames > 0
+        frames, ranks, units = add(torch.tensor([self.frames, has, has * self.total.numel()])).tolist()
+        if not frames:
             return self
-        none = torch.zeros(int(saw[1] / saw[2]), dtype=torch.float64)
+        none = torch.zeros(units // ranks, dtype=torch.float64)
         out = Spread()
-        out.frames = int(saw[0])
-        out.total, out.squares = (
-            add(one.clone() if self.frames else none.clone()) for one in (self.total, self.squares)
-        )
+        out.frames = frames
+        out.total, out.squares = (add((one if has else none).clone()) for one in (self.total, self.squares))
         return out
 
     def active_units(self) -> int | None:

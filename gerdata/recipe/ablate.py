@@ -62,6 +62,11 @@ class AblateRecipe(Recipe):
             raise ValueError(f"reference: expected the name of a cell, came {self.reference!r}")
         if any(not isinstance(values, list) or not values for values in self.grid.values()):
             raise ValueError("grid: expected a list of values for each key")
+        odd = [key for key in ("start", "steps") if key in self.common or key in self.grid]
+        if odd:
+            raise ValueError(
+                f"{odd[0]}: expected in a cell or, if it is steps, beside the grid; came in grid or common"
+            )
         for name, told in self.cells.items():
             start, steps = told.get("start", ""), told.get("steps", 0)
             if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:

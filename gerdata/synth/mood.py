@@ -48,9 +48,7 @@ def draw_mood(rng: np.random.Generator, recipe: SynthRecipe, wanted: int, ground
     raters = int(rng.integers(1 << RATERS_SEED_BITS))
     valences, verdict = _valences(rng, recipe, wanted, ground, (salience, raters))
     shown, voiced = (let_out(rng, recipe.weak_share) for _ in range(2))
-    is_weak = (
-        shown < WEAK
-    )  # of what is let out, before the recipe says how much of it faces show: postures are not faces
+    is_weak = shown < WEAK  # before `show`, which is of faces: postures tell what faces do not
     shown, voiced = shown * recipe.show, voiced * recipe.voiced
     origin = int(rng.integers(n))
     delay_s = SPREAD_S_PER_M * np.hypot(ground.x_m - ground.x_m[origin], ground.z_m - ground.z_m[origin])

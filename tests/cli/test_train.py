@@ -180,6 +180,8 @@ def test_a_run_of_vectors_is_compared_with_them_alone(
     told = here("compare", tmp_path / "run", trained["out"], release, *given)
     assert told.code == 0, told.err
     assert "1 runs against 1" in told.out
+    refused = here("compare", trained["out"], trained["out"], release, *given)
+    assert (refused.code, "no run of either side" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "compare", "predict", "ablate"])

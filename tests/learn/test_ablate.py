@@ -185,6 +185,17 @@ def test_what_changes_bytes_is_another_run(mixed: Path, base: str, tmp_path: Pat
     assert (len(set(runs)), runs[3]) == (3, runs[0])
 
 
+def test_what_is_common_is_of_every_cell_that_says_nothing_else(base: str) -> None:
+    told = {"common": {"lr": 0.5, "batch": 7}, "cells": {"a": {}, "b": {"lr": 0.1}}, "reference": "a"}
+    cells = AblateRecipe.model_validate({"base": base, "grid": {"epochs": [1, 2]}, **told}).resolved()
+    assert [(one.train.lr, one.train.batch, one.train.epochs) for one in cells] == [
+        (0.5, 7, 1),
+        (0.1, 7, 1),
+        (0.5, 7, 2),
+        (0.1, 7, 2),
+    ]
+
+
 def test_what_cannot_be_ablated_is_refused(mixed: Path, base: str, tmp_path: Path, release: Path) -> None:
     def how(**told: object) -> AblateRecipe:
         return AblateRecipe.model_validate({"base": base, **told})
@@ -206,6 +217,8 @@ def test_what_cannot_be_ablated_is_refused(mixed: Path, base: str, tmp_path: Pat
         {"cells": {"a": {"steps": "many"}}, "reference": "a"},
         {"cells": {"a": {"steps": -1}}, "reference": "a"},
         {"grid": {"lr": []}},
+        {"grid": {"steps": [10, 20]}},
+        {"common": {"start": "a"}, "cells": {"a": {}}, "reference": "a"},
         {"seeds": []},
         {"seeds": [0, 1, 0]},
     ):
