@@ -52,23 +52,30 @@ SIGNALS = {
     "agreement": FLAT,
 }
 SAME, OTHER = 0, 1  # labels of the last set
+PAIRS = 4
 
 
 class Agreeing(ReleaseSplit):
-    """Pictures of a split with sounds of others in it; half of these partners are of the same class, by lot, which is the new
-    label."""
+    """Pictures of a split with sounds of others in it, in training each with `PAIRS`; half of these partners are of the same
+    class, by lot, which is the new label."""
 
     def __init__(self, release: Path, split: str, form: Form) -> None:
         super().__init__(release, split, form)
         rng = rng_for(0, "agreement", split)
-        classes = np.array(self.labels)
+        self.pictures, times = len(self.rows), PAIRS if split == "train" else 1
+        self.numbers = np.tile(self.numbers, times)
+        self.rows = self.index.select(self.numbers)
+        classes = np.array(self.labels * times)
         self.labels = rng.permutation(np.arange(len(classes)) % 2).tolist()
-        fitting = [np.flatnonzero((classes == c) == (new == SAME)) for c, new in zip(classes, self.labels, strict=True)]
+        fitting = [
+            np.flatnonzero((classes[: self.pictures] == c) == (new == SAME))
+            for c, new in zip(classes, self.labels, strict=True)
+        ]
         self.partner = [int(rng.choice(some)) for some in fitting]
 
     def __getitem__(self, index: int) -> Item:
-        item = super().__getitem__(index)
-        return item._replace(audio=super().__getitem__(self.partner[index]).audio)
+        item = super().__getitem__(index % self.pictures)
+        return item._replace(label=self.labels[index], audio=super().__getitem__(self.partner[index]).audio)
 
 
 class How(NamedTuple):
@@ -150,6 +157,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="of drawing groups")
     parser.add_argument("--at", type=Path, help="keep releases and runs here, and take those that are there")
     parser.add_argument("--recipe", action="append")
+    parser.add_argument("--set", action="append", default=[], help="a key of the recipes")
     parser.add_argument("--signal", action="append", choices=list(SIGNALS))
     arguments = parser.parse_args()
     print(
@@ -161,7 +169,12 @@ def main() -> None:
             place = arguments.at / signal if arguments.at else Path(folder)
             release = released(signal, arguments.n, place, arguments.workers)
             for name in arguments.recipe or ("cross-attention-tiny", "ve-md-heatmap-tiny"):
-                keys = (f"epochs={arguments.epochs}", f"video_epochs={arguments.first}", 'precision="bf16"')
+                keys = (
+                    f"epochs={arguments.epochs}",
+                    f"video_epochs={arguments.first}",
+                    'precision="bf16"',
+                    *arguments.set,
+                )
                 recipe = load_recipe(TrainRecipe, "train", name, keys)
                 how = How(arguments.seed, arguments.device)
                 row = told(signal, recipe, release, place / "runs" / f"{name}-{how.seed}", how)
