@@ -4,13 +4,14 @@
                                  [--device cuda] [--workers 2] [--at FOLDER]
 
 Small groups, all of one feeling, which shows in one channel only; in the last set picture and sound of two groups are put
-together, and the label is whether they feel the same, so that neither alone tells it (each sense has learnt feelings before).
-Postures are those of avatars who are seen whole; all else is of flat people, whose faces alone tell: a network from scratch
-learns those in minutes, and those of avatars not (docs/evaluation.md). Both senses are trained with drop-out of one, and asked
-with both, the picture alone and the sound alone; then with heads or bodies filled, and as a control with the same patch
-elsewhere (differences from both senses, nothing filled). Test casts are other people and voices, and intervals are over them;
-six casts are few. Theory: what the label is not in is at chance (1/3; 1/2 for agreement), and covering what it is in costs all
-of it.
+together, and the label is whether they feel the same, so that neither alone tells it (each sense has learnt feelings before,
+and what fuses them learns from pairs). Postures are those of avatars who stand and are seen whole; all else is of flat people,
+whose faces alone tell: a network from scratch learns those in minutes, and those of avatars not (docs/evaluation.md).
+
+Both senses are trained with drop-out of one, and asked with both, the picture alone and the sound alone; then with heads or
+bodies filled, and as a control with the same patch elsewhere (differences from both senses, nothing filled). Test casts are
+other people and voices, and intervals are over them; six casts are few. Theory: what the label is not in is at chance (1/3; 1/2
+for agreement), and covering what it is in costs all of it.
 """
 
 import argparse
@@ -52,7 +53,8 @@ SIGNALS = {
     "agreement": FLAT,
 }
 SAME, OTHER = 0, 1  # labels of the last set
-PAIRS = 4
+PAIRS, PAIRS_LR = 4, 1e-3
+FUSING = {"cross-attention": ("cross", "pool", "head"), "ve-md": ("head.classes",)}  # what learns from pairs
 
 
 class Agreeing(ReleaseSplit):
@@ -124,17 +126,25 @@ def told(signal: str, recipe: TrainRecipe, release: Path, out: Path, how: How) -
 
 
 def agree(recipe: TrainRecipe, release: Path, out: Path, how: How) -> None:
-    """Train on pairs, from the weights of a model that calls the feelings of a release's own groups: from scratch neither sense
-    learns from whether they agree. The last layer keeps its three classes, one of which no pair has."""
+    """Train what fuses two senses on pairs, in a model whose senses call the feelings of a release's groups, and are frozen.
+
+    From scratch neither sense learns from whether they agree, and unfrozen they lose what they know before they are put
+    together. Of one sense there is nothing to learn, so none is dropped. The last layer keeps its three classes, one of which
+    no pair has.
+    """
+    pairs = recipe.model_copy(update={"modality_dropout": 0.0, "lr": PAIRS_LR})
     form = form_of(recipe)
     splits = Splits(*(Agreeing(release, name, form) for name in ("train", "validation", "test")))
     classes = splits.train.header.classes
-    told = {"recipe": recipe, "classes": classes, "seed": how.seed, "release": release_fingerprint(release)}
+    told = {"recipe": pairs, "classes": classes, "seed": how.seed, "release": release_fingerprint(release)}
     identity = Identity(**told, threads=1, device=how.device)
     train(recipe, release, out / "senses", how.seed, threads=1, beside=Beside(how.device))
     with joined(how.device) as ranks, exact(1, how.device):
+        model = load(out / "senses", how.device).model
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = name.startswith(FUSING[recipe.architecture])
         fit(
-            load(out / "senses", how.device).model,
+            model,
             splits,
             identity,
             out,
