@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.utils.data import Subset
 
 from gerdata.clip import Audio, Frames
 from gerdata.errors import DatasetError
@@ -15,6 +16,7 @@ from gerdata.learn.batch import Batch, Form, Item, Modality, audio_tensor, colla
 from gerdata.learn.data import Hide, ReleaseSplit, give_vectors, hidden_by
 from gerdata.learn.metrics import Metrics, measure
 from gerdata.learn.outcome import Outcome, answers, outcome_of
+from gerdata.learn.ranks import Ranks
 from gerdata.learn.run import Run, load_weights
 
 
@@ -86,13 +88,17 @@ def ask_split(trained: Trained, data: ReleaseSplit) -> Outcome:
     return outcome_of(trained.model, data, [row.clip for row in data.rows], data.labels, data.header.classes)
 
 
-def measure_split(model: Model, data: ReleaseSplit) -> Metrics:
-    """Figures of a model on the labelled clips of a split; the model's mode is put back afterwards."""
+def measure_split(model: Model, data: ReleaseSplit, ranks: Ranks = Ranks()) -> Metrics:  # noqa: B008
+    """Figures of a model on the labelled clips of a split, of which every rank asks its share; the model's mode is put back
+    afterwards."""
     if not len(data):
         raise DatasetError(f"{data.release}: split {data.split!r} has no labelled clips; nothing can be measured")
-    called = [answer.logits.argmax(dim=1).cpu() for _, answer in answers(model, data)]
+    mine = ranks.share(list(range(len(data))))
+    called = torch.zeros(len(data), dtype=torch.int64)
+    said = [answer.logits.argmax(dim=1).cpu() for _, answer in answers(model, Subset(data, mine))]
+    called[mine] = torch.cat([torch.zeros(0, dtype=torch.int64), *said])  # a rank may have none
     truth = np.array(data.labels, np.int64)
-    return measure(truth, torch.cat(called).numpy(), len(data.header.classes), data.split, data.data_kind)
+    return measure(truth, ranks.sum(called).numpy(), len(data.header.classes), data.split, data.data_kind)
 
 
 @torch.no_grad()

@@ -161,7 +161,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
     while progress.epochs < recipe.epochs and not progress.is_stale(recipe.patience):
         epoch = progress.epochs + 1
         told = train_epoch(learner, splits.train, recipe, (identity.seed, epoch), ranks)
-        figures = measure(learner.kept, splits.validation)
+        figures = measure(learner.kept, splits.validation, ranks)
         progress = progress.after(figures, told)
         if ranks.rank == 0:
             save_epoch(out, identity, progress, learner)
@@ -170,7 +170,7 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
         tell(
             f"epoch {epoch}/{recipe.epochs}: loss {told['train_loss']:.4f}, {SELECTION} accuracy {figures.accuracy:.4f}"
         )
-    last = measure(learner.kept, splits.validation)
+    last = measure(learner.kept, splits.validation, ranks)
     load_weights(out, learner.kept)
     run = Run(
         identity=identity,
@@ -188,9 +188,9 @@ def fit(model: Model, splits: Splits, identity: Identity, out: Path, onlookers: 
         active_units=active_units_of(progress),
         selection=SELECTION,
         best_epoch=progress.best_epoch,
-        best=measure(learner.kept, splits.validation),
+        best=measure(learner.kept, splits.validation, ranks),
         last=last,
-        test=measure(learner.kept, splits.test) if splits.test else None,
+        test=measure(learner.kept, splits.test, ranks) if splits.test else None,
     )
     if ranks.rank == 0:
         run.write(out)
@@ -284,10 +284,10 @@ def train_epoch(
     return told if units is None else {**told, "active_units": units}
 
 
-def measure(model: Model, data: ReleaseSplit) -> Metrics:
-    """Figures on a split, its clips decoded ahead."""
-    with data.ahead(range(len(data))):
-        return measure_split(model, data)
+def measure(model: Model, data: ReleaseSplit, ranks: Ranks) -> Metrics:
+    """Figures on a split, its clips decoded ahead; of all ranks together."""
+    with data.ahead(ranks.share(list(range(len(data))))):
+        return measure_split(model, data, ranks)
 
 
 def read_batch(data: ReleaseSplit, indices: list[int], recipe: TrainRecipe, chance: tuple[int, int]) -> Batch:

@@ -147,13 +147,19 @@ def test_groups_of_the_table_stay_together_and_its_splits_are_kept(
     assert groups["room0"][1] == "test"
 
 
+def heard() -> None:
+    """Let Ctrl-C reach a child: what a shell starts in the background is deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_dataset_that_goes_on(gerdata: Gerdata, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "gerdata.cli", *FLAT, "--n", "500", "--workspace", str(tmp_path), "--workers", "1"]
     for sent in (signal.SIGINT, signal.SIGTERM):
         plan = tmp_path / "synth/parts/plan.json"
         before = plan.stat().st_mtime_ns if plan.exists() else 0
-        process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen(words, **pipes, text=True, preexec_fn=heard)
         until = time.monotonic() + 60.0
         while time.monotonic() < until and not (plan.exists() and plan.stat().st_mtime_ns > before):
             time.sleep(0.05)  # until the command has begun: a busy machine starts slowly

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gerdata.errors import InterruptedRun
 from gerdata.learn.architecture import build_model
+from gerdata.learn.evaluate import evaluate
 from gerdata.learn.optimiser import lr_of, make_average, make_optimiser
 from gerdata.learn.ranks import Ranks
 from gerdata.learn.run import Learner, Run
@@ -289,7 +290,9 @@ def test_two_stages_under_torchrun_are_one_run(release: Path, recipe: TrainRecip
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout)["status"] == "ok"  # one document, whatever the number of ranks
     for run in (tmp_path / "run", tmp_path / "run" / "video"):
-        assert Run.read(run).clips["train"] == 27
+        told = Run.read(run)
+        assert told.clips["train"] == 27
+        assert evaluate(run, release, "validation") == told.best  # of all clips, of which each rank asked its share
 
 
 def test_pictures_alone_have_no_stage_before(recipe: TrainRecipe) -> None:
