@@ -43,23 +43,24 @@ def compare(
     from gerdata.learn.beside import there, vectors_of
     from gerdata.learn.compare import compare
     from gerdata.learn.evaluate import ask_split, load, open_split
+    from gerdata.learn.run import Run
     from gerdata.store.dataset import the_release
 
     a, b, release = _sides(things or [], shared)
     if shared.split not in ("train", "validation", "test"):
         raise UsageError(f"--split {shared.split}: expected one of train, validation, test")
     where = release or the_release(shared.workspace)
-    sides, widths = [], set()
+    if shared.embeddings and not any(Run.read(run).identity.recipe.embedding for run in (*a, *b)):
+        raise UsageError("--embeddings: no run of either side learnt from vectors; leave it out")
+    sides = []
     for runs in (a, b):
         own = []
         for run in runs:
             trained = load(run, there(shared.device))
-            widths.add(width := trained.run.identity.recipe.embedding)
+            width = trained.run.identity.recipe.embedding
             vectors = vectors_of(shared.embeddings, width) if shared.embeddings and width else None
             own.append(ask_split(trained, open_split(trained, run, where, shared.split, embeddings=vectors)))
         sides.append(own)
-    if shared.embeddings and widths == {0}:
-        raise UsageError("--embeddings: no run of either side learnt from vectors; leave it out")
     told = compare(sides[0], sides[1], shared.seed)
     head = f"{shared.split} · {told.clips} clips in {told.groups} groups · {told.runs_a} runs against {told.runs_b}"
     if told.is_underpowered:

@@ -18,6 +18,8 @@ import typer
 
 from gerdata.errors import GerdataError, UsageError
 
+Device = Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")]  # of commands that ask a model
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -47,9 +49,6 @@ class WithPrivate(Shared):
     @property
     def private_root(self) -> Path:
         return self.private or self.workspace / "private"
-
-
-Device = Annotated[str, typer.Option(help="cpu, or cuda: not the same to the bit.")]
 
 
 @dataclass(frozen=True)

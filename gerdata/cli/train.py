@@ -61,10 +61,9 @@ def train(
     if shared.dry_run or shared.overwrite:  # a run that could not begin leaves the old one alone
         splits = checked_splits(how, release, shared.seed, beside)
     if shared.dry_run:
-        if not is_first:
-            return
         line = f"would train {recipe} for {how.epochs} epochs on {len(splits.train)} clips → {out}"
-        say(shared, "train", out, line, status="planned", read=sum(len(one) for one in splits.used()))
+        if is_first:
+            say(shared, "train", out, line, status="planned", read=sum(len(one) for one in splits.used()))
         return
     if shared.overwrite and is_first:
         clear(out)

@@ -89,9 +89,6 @@ class Machine(NamedTuple):
     device: str = "cpu"
     workers: int = 0  # processes that decode ahead
 
-    def told(self) -> str:
-        return f"{self.threads}" if self.device == "cpu" else f"{self.threads}{self.device}"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -163,7 +160,7 @@ def place_of(cell: Cell, release: Path, out: Path, seed: int, machine: Machine) 
     clips = sum(row.clip.label is not None for row in rows)
     a_pass = math.ceil(clips / cell.train.batch)
     recipe = recipe_of(cell, a_pass)
-    run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}{machine.told()}")
+    run = out / RUNS / _digest(f"{of}{recipe.fingerprint()}{machine.threads}{machine.device}")
     return Place(cell, recipe, seen, run, seed, clips, (recipe.first_epochs + recipe.epochs) * a_pass)
 
 
